@@ -1,0 +1,137 @@
+import { IngestError } from '../core/errors.ts';
+import type { JsonObject, JsonValue } from '../core/json.ts';
+import type { Logger } from '../core/logger.ts';
+
+/**
+ * A source, as three functions: build a session, list what is there, read the bytes of one partition.
+ *
+ * Listing and reading run in different processes, so a context is never shared, and what a read needs must be in the
+ * partition's metadata. Every refresh lists everything that is expected to be there: what a complete listing does not
+ * name is removed. (A feed is the exception: it yields only what is new.)
+ */
+export interface BytesConnector<C = unknown> {
+  /** Builds the session. The only way in which a credential reaches a connector. Once per process, then every 50 minutes. */
+  context(credentials: string, run: ContextRun): C | Promise<C>;
+  /** Yields the children of a node: `null` is the root, else the metadata the node was listed with, unchanged. */
+  listObjects(context: C, metadata: Metadata | null, run: ListRun): Listing;
+  /** Yields the bytes of one leaf. Strings are UTF-8; nothing is put between chunks. */
+  readBytes(context: C, metadata: Metadata, run: ReadRun): Chunks;
+  /** Told after a node has landed and its manifest is stored. May be told again: it must be idempotent. */
+  acknowledge?(context: C, node: Acknowledgement): Promise<void>;
+  /** Best-effort, when the process ends or the context is replaced. */
+  close?(context: C): void | Promise<void>;
+}
+
+/**
+ * What a listing yields for a node: a JSON object of at most 16 KiB, carried verbatim to the read and to the nested listing.
+ */
+export interface Metadata {
+  /** 1 to 1,024 bytes of UTF-8 without NUL, and not seen before in this listing. */
+  readonly name: string;
+  /** Identifies the version of the content. Compared for equality only, and only with this partition's last one. */
+  readonly fingerprint: string;
+  /** True for a node with children, which is listed and never read. */
+  readonly isPrefix: boolean;
+  /** With `isPrefix`: a folder shows what a complete listing named; a feed yields what is new, in order. Default folder. */
+  readonly kind?: 'folder' | 'feed';
+  /** In a feed: the generation this leaf belongs to. A new one replaces the older ones once it has landed in full. */
+  readonly generation?: string;
+  /** ISO 8601; for people. */
+  readonly lastModified?: string;
+  /** Expected bytes; for planning. A read that declares a length itself is checked by its connector. */
+  readonly size?: number;
+  readonly [extra: string]: JsonValue | undefined;
+}
+
+/** Python's spellings are taken too (`is_prefix`, `last_modified`), so that a port keeps its dictionaries. */
+export type Listed = Metadata | JsonObject;
+export type Listing = AsyncIterable<Listed> | Iterable<Listed>;
+export type Chunks = AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>;
+
+export interface ContextRun {
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+export interface RunInfo extends ContextRun {
+  readonly pipeline: string;
+  readonly run: number;
+  /** The names from the root down to this node. */
+  readonly path: readonly string[];
+  /** Milliseconds this function still has; `Infinity` where nothing limits it. */
+  remainingMs(): number;
+  /** A number for the log and the run's record, summed by name. */
+  metric(name: string, value: number): void;
+  /** The cursor of the last checkpoint that was kept (for a feed: its position), or undefined. */
+  readonly resumeFrom?: JsonValue;
+  /**
+   * Says where this call could go on: all that was yielded so far is before `cursor`, all that comes is after it. At most
+   * 4 KiB of JSON. When the function's time runs out the platform stops here and calls again with `resumeFrom`.
+   * It may never return: then the call has been stopped in order, and a `finally` block runs.
+   */
+  checkpoint(cursor: JsonValue): Promise<void>;
+}
+
+export type ListRun = RunInfo;
+
+export interface ReadRun extends RunInfo {
+  /** 0 for the first try of this partition in this plan. */
+  readonly attempt: number;
+  /**
+   * How many bytes (before compression) are already landed before `resumeFrom`; 0 without it.
+   */
+  readonly resumeAtByte: number;
+}
+
+export interface Acknowledgement {
+  readonly path: readonly string[];
+  /** The node's own metadata; null for the root. */
+  readonly metadata: Metadata | null;
+  /** Of a feed: the cursor up to which everything has landed without a gap. */
+  readonly position?: JsonValue;
+}
+
+export const METADATA_MAX_BYTES = 16 * 1024;
+export const NAME_MAX_BYTES = 1024;
+export const CURSOR_MAX_BYTES = 4 * 1024;
+export const DEPTH_MAX = 64;
+
+/** A source a pipeline can name: a connector with what identifies its code and configuration. */
+export interface Source {
+  /** `files`, `s3`, `http`, … */
+  readonly type: string;
+  readonly connector: BytesConnector;
+  /**
+   * All that decides what a read yields: the options, and a version of the code. If it changes, everything is read
+   * again. Canonical JSON is hashed, so key order does not matter.
+   */
+  readonly identity: JsonValue;
+}
+
+/** What a listing yielded is not a node: the message names the field, the limit and what was got. */
+export class InvalidListingError extends IngestError {
+  override readonly name: string = 'InvalidListingError';
+  readonly code: string = 'InvalidListing';
+  readonly retryable = false;
+}
+
+/** The body ended before the length its source declared. */
+export class SourceTruncatedError extends IngestError {
+  override readonly name = 'SourceTruncatedError';
+  readonly code = 'SourceTruncated';
+  readonly retryable = true;
+}
+
+/** The source changed between the listing and the read, or during the read. The next refresh lists the new version. */
+export class SourceChangedError extends IngestError {
+  override readonly name = 'SourceChangedError';
+  readonly code = 'SourceChanged';
+  readonly retryable = false;
+}
+
+/** The source answered that it will not: not found, forbidden, bad request. */
+export class SourceRefusedError extends IngestError {
+  override readonly name = 'SourceRefusedError';
+  readonly code = 'SourceRefused';
+  readonly retryable = false;
+}

@@ -1,0 +1,82 @@
+/** Every error Landfall raises on purpose: named, carrying facts, and saying whether the same call may succeed later. */
+export abstract class IngestError extends Error {
+  /** Stable, for alerts and tests; the message may be reworded. */
+  abstract readonly code: string;
+  /** True if the same call may succeed later, unchanged. False parks the work instead of repeating it. */
+  abstract readonly retryable: boolean;
+  /** How long the other side asked us to wait, in milliseconds. */
+  readonly retryAfterMs?: number;
+}
+
+/** Thrown by connector code when the source may answer later: busy, throttled, briefly away. */
+export class RetryableError extends IngestError {
+  override readonly name = 'RetryableError';
+  readonly code = 'Retryable';
+  readonly retryable = true;
+  override readonly retryAfterMs?: number;
+
+  constructor(message: string, options: ErrorOptions & { retryAfterMs?: number } = {}) {
+    super(message, options);
+    if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
+  }
+}
+
+/** An option, setting, message or event that is not what it should be. Names the thing, the limit and what was got. */
+export class InvalidInputError extends IngestError {
+  override readonly name = 'InvalidInputError';
+  readonly code = 'InvalidInput';
+  readonly retryable = false;
+}
+
+/** What is stored and shown of an error: no stack of ours, no secret, at most 8 KiB of message. */
+export interface ErrorFacts {
+  readonly name: string;
+  readonly code: string;
+  readonly message: string;
+  readonly retryable: boolean;
+  readonly stack?: string;
+}
+
+const MESSAGE_MAX_CHARS = 8192;
+const STACK_MAX_CHARS = 2048;
+
+export function errorFacts(error: unknown, redact: (text: string) => string = (text) => text): ErrorFacts {
+  if (!(error instanceof Error)) {
+    return { name: 'Error', code: 'Uncaught', message: redact(String(error)).slice(0, MESSAGE_MAX_CHARS), retryable: false };
+  }
+  const cause = error.cause instanceof Error && error.cause.message ? ` (${error.cause.message})` : '';
+  return {
+    name: error.name,
+    code: error instanceof IngestError ? error.code : codeOf(error),
+    message: redact(error.message + cause).slice(0, MESSAGE_MAX_CHARS),
+    retryable: isRetryable(error),
+    ...(error instanceof IngestError || !error.stack ? {} : { stack: redact(error.stack).slice(0, STACK_MAX_CHARS) }),
+  };
+}
+
+function codeOf(error: Error): string {
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' ? code : 'Uncaught';
+}
+
+/** Errors of the network that say nothing about the request: it may be sent again. */
+const SOCKET_CODES = new Set([
+  'ECONNRESET', 'ECONNREFUSED', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EAI_AGAIN', 'ENETUNREACH', 'EHOSTUNREACH',
+  'UND_ERR_SOCKET', 'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT',
+]);
+
+/**
+ * True for our own retryable errors, for errors that carry `retryable: true` (connector code may throw its own class),
+ * and for socket errors, also where `fetch` hides them in `cause`.
+ */
+export function isRetryable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if ('retryable' in error && typeof error.retryable === 'boolean') return error.retryable;
+  if (SOCKET_CODES.has(codeOf(error))) return true;
+  return error.cause !== undefined && error.cause !== error && isRetryable(error.cause);
+}
+
+export function retryAfterMs(error: unknown): number | undefined {
+  const value = error instanceof Error ? (error as { retryAfterMs?: unknown }).retryAfterMs : undefined;
+  return typeof value === 'number' && value >= 0 ? value : undefined;
+}
