@@ -5,7 +5,7 @@ export abstract class IngestError extends Error {
   /** True if the same call may succeed later, unchanged. False parks the work instead of repeating it. */
   abstract readonly retryable: boolean;
   /** How long the other side asked us to wait, in milliseconds. */
-  readonly retryAfterMs?: number;
+  retryAfterMs?: number;
 }
 
 /** Thrown by connector code when the source may answer later: busy, throttled, briefly away. */
@@ -13,7 +13,6 @@ export class RetryableError extends IngestError {
   override readonly name = 'RetryableError';
   readonly code = 'Retryable';
   readonly retryable = true;
-  override readonly retryAfterMs?: number;
 
   constructor(message: string, options: ErrorOptions & { retryAfterMs?: number } = {}) {
     super(message, options);
