@@ -66,8 +66,8 @@ export interface RunInfo extends ContextRun {
   readonly resumeFrom?: JsonValue;
   /**
    * Says where this call could go on: all that was yielded so far is before `cursor`, all that comes is after it. At most
-   * 4 KiB of JSON. When the function's time runs out the platform stops here and calls again with `resumeFrom`.
-   * It may never return: then the call has been stopped in order, and a `finally` block runs.
+   * 4 KiB of JSON. When the function's time runs out, what is yielded after a checkpoint is not taken any more, the call is
+   * ended (its `finally` blocks run), and another invocation calls again with `resumeFrom`.
    */
   checkpoint(cursor: JsonValue): Promise<void>;
 }

@@ -16,7 +16,10 @@ export interface Objects {
   /** A whole small object (it is held in memory), or undefined if there is none. */
   get(key: string): Promise<{ readonly data: Uint8Array; readonly etag: string } | undefined>;
   /** The bytes of an object in chunks, all or from `start` up to `end` (excluded). @throws {ObjectMissingError} */
-  read(key: string, range?: { readonly start?: number; readonly end?: number; readonly signal?: AbortSignal }): AsyncIterable<Uint8Array>;
+  read(
+    key: string,
+    range?: { readonly start?: number; readonly end?: number; readonly signal?: AbortSignal },
+  ): AsyncIterable<Uint8Array>;
   head(key: string): Promise<StoredObject | undefined>;
   /** Deletes what is there of these keys, in batches of 1,000. A key that is not there is no error. */
   delete(keys: readonly string[]): Promise<void>;

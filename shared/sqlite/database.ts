@@ -29,13 +29,23 @@ export class SqliteDatabase {
     try {
       if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true });
       this.#database = new DatabaseSync(path, { timeout: BLOCKING_WAIT_MS });
-      this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384');
     } catch (error) {
       throw databaseError(error, path);
     }
+    try {
+      // The first to open a file turns it to WAL, and needs it alone for that.
+      this.define('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384');
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
-  /** Creates what is missing. For the constructors of what lives in the file; `IF NOT EXISTS` statements only. */
+  /**
+   * Creates what is missing. For the constructors of what lives in the file; `IF NOT EXISTS` statements only.
+   *
+   * @throws {DatabaseBusyError} another process held the file for longer than the busy timeout; this one was blocked
+   */
   define(schema: string): void {
     const until = Date.now() + this.#busyTimeoutMs;
     for (;;) {
@@ -44,6 +54,8 @@ export class SqliteDatabase {
         return;
       } catch (error) {
         if (!isBusy(error) || Date.now() > until) throw databaseError(error, this.path);
+        // SQLite itself does not wait where it sees a deadlock coming.
+        blockFor(POLL_MS);
       }
     }
   }
@@ -56,6 +68,19 @@ export class SqliteDatabase {
       this.#statements.set(sql, statement);
     }
     return statement;
+  }
+
+  /**
+   * Runs `work`, which reads, and names its errors as `write` does. It sees what has been committed.
+   *
+   * @throws {DatabaseError | DatabaseBusyError} the file is damaged, closed, or being recovered by another process
+   */
+  read<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw isSqliteError(error) || isClosed(error) ? databaseError(error, this.path) : error;
+    }
   }
 
   /**
@@ -87,7 +112,7 @@ export class SqliteDatabase {
       for (const write of batch) settled.push(this.#run(write));
       this.#database.exec('COMMIT');
     } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+      this.#rollBack();
       for (const write of batch) write.reject(databaseError(error, this.path));
       return;
     }
@@ -108,11 +133,19 @@ export class SqliteDatabase {
     }
   }
 
+  #rollBack(): void {
+    try {
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
+    } catch {
+      // After an error of the disk SQLite has rolled back itself. The error that led here is the one to tell.
+    }
+  }
+
   #waitOrFail(error: unknown): void {
     const now = Date.now();
     this.#busySince ??= now;
     if (isBusy(error) && now - this.#busySince < this.#busyTimeoutMs && !this.#closed) {
-      setTimeout(this.#commitWaiting, 5);
+      setTimeout(this.#commitWaiting, POLL_MS);
       return;
     }
     const batch = this.#waiting;
@@ -137,6 +170,11 @@ interface PendingWrite {
 
 /** SQLite waits in the foreground so long; beyond it we wait in the background, so that reads and timers go on. */
 const BLOCKING_WAIT_MS = 20;
+const POLL_MS = 5;
+
+function blockFor(durationMs: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, durationMs);
+}
 
 /** Another process held the database for longer than we wait. */
 export class DatabaseBusyError extends IngestError {
@@ -165,6 +203,10 @@ function isSqliteError(error: unknown): error is Error & { errcode: number } {
   return error instanceof Error && typeof (error as { errcode?: unknown }).errcode === 'number';
 }
 
+function isClosed(error: unknown): boolean {
+  return error instanceof Error && (error as { code?: unknown }).code === 'ERR_INVALID_STATE';
+}
+
 function isBusy(error: unknown): boolean {
   return isSqliteError(error) && [BUSY, LOCKED].includes(error.errcode & 0xff);
 }
@@ -172,7 +214,8 @@ function isBusy(error: unknown): boolean {
 function databaseError(error: unknown, path: string): unknown {
   if (error instanceof IngestError) return error;
   const words = error instanceof Error ? error.message : String(error);
-  if (isBusy(error)) return new DatabaseBusyError(`the database ${path} is held by another process (${words})`, { cause: error });
+  if (isBusy(error))
+    return new DatabaseBusyError(`the database ${path} is held by another process (${words})`, { cause: error });
   const full = isSqliteError(error) && (error.errcode & 0xff) === FULL;
   return new DatabaseError(`the database ${path} refused: ${words}`, full ? 'DiskFull' : 'Database', { cause: error });
 }

@@ -52,7 +52,8 @@ export interface KeyRange {
 export type Condition = readonly Clause[];
 export type Clause =
   | { readonly attribute: string; readonly is: 'absent' | 'present' }
-  | { readonly attribute: string; readonly is: '=' | '<' | '<=' | '>' | '>='; readonly value: string | number | boolean }
+  | { readonly attribute: string; readonly is: '='; readonly value: string | number | boolean }
+  | { readonly attribute: string; readonly is: '<' | '<=' | '>' | '>='; readonly value: string | number }
   | { readonly anyOf: readonly Clause[] };
 
 /** At least one part must change something. `set` leaves out what is undefined. */
@@ -71,7 +72,24 @@ export interface Tables {
   readonly jobs: Table;
   readonly buckets: Table;
 }
-export const TABLE_NAMES = ['nodes', 'partitions', 'runs', 'jobs', 'buckets'] as const satisfies readonly (keyof Tables)[];
+export const TABLE_NAMES = [
+  'nodes',
+  'partitions',
+  'runs',
+  'jobs',
+  'buckets',
+] as const satisfies readonly (keyof Tables)[];
+export type TableName = (typeof TABLE_NAMES)[number];
+
+export function tablesOf(open: (name: TableName) => Table): Tables {
+  return {
+    nodes: open('nodes'),
+    partitions: open('partitions'),
+    runs: open('runs'),
+    jobs: open('jobs'),
+    buckets: open('buckets'),
+  };
+}
 
 /** Items up to this size are stored everywhere (DynamoDB's limit is 400 KiB with names and keys). */
 export const ITEM_MAX_BYTES = 400 * 1024;

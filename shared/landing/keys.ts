@@ -1,0 +1,53 @@
+import { lengthPrefixed, sha256Hex } from '../core/ids.ts';
+import type { Plan } from '../nodes/plan.ts';
+
+/**
+ * Where things lie in the bucket or folder. No key holds a name as it was listed: names are hashed, or escaped where a
+ * user's template asks for them, so no name can leave its place.
+ */
+export interface DataKeyParts {
+  readonly pipeline: string;
+  readonly node: string;
+  readonly sk: string;
+  readonly name: string;
+  readonly fingerprint: string;
+  readonly plan: Plan;
+  readonly take: number;
+  readonly segment: number;
+  readonly compression: 'none' | 'gzip' | 'zstd';
+}
+
+/** Ends in plan and take, which never come twice: no two writers ever share a key. */
+export function dataKey(parts: DataKeyParts): string {
+  const { pipeline, node, sk, name, fingerprint, plan, take, segment, compression } = parts;
+  const id = sha256Hex(lengthPrefixed([node, sk])).slice(0, 32);
+  const version = sha256Hex(fingerprint).slice(0, 16);
+  const suffix = segment === 0 ? '' : `-${segment}`;
+  return `${pipeline}/data/${id.slice(0, 2)}/${id}/${version}-${plan}-${take}${suffix}${extension(name)}${COMPRESSED[compression]}`;
+}
+
+const COMPRESSED = { none: '', gzip: '.gz', zstd: '.zst' } as const;
+
+/** The name's own extension, so that readers which go by it know the format. */
+function extension(name: string): string {
+  return /\.[A-Za-z0-9]{1,10}$/.exec(name)?.[0].toLowerCase() ?? '.bin';
+}
+
+/** Parts and manifests hold the plan beside their content's hash: what a collection deletes is never what a plan just wrote anew. */
+export const partKey = (pipeline: string, node: string, shard: number, plan: Plan, id: string) =>
+  `${pipeline}/manifest/${node}/${shard}-${plan}-${id}.ndjson.gz`;
+export const manifestKey = (pipeline: string, node: string, plan: Plan, id: string) =>
+  `${pipeline}/manifest/${node}/node-${plan}-${id}.json.gz`;
+export const flatManifestKey = (pipeline: string, run: number, file: string) =>
+  `${pipeline}/manifest/run-${runText(run)}/${file}`;
+export const latestKey = (pipeline: string) => `${pipeline}/latest.json`;
+
+export const garbagePrefix = (pipeline: string) => `${pipeline}/garbage/`;
+export const garbageKey = (pipeline: string, run: number, id: string) =>
+  `${garbagePrefix(pipeline)}${runText(run)}/${id}.ndjson`;
+export const runOfGarbageKey = (key: string): number => Number(key.split('/').at(-2));
+
+/** Above all pipelines, so that one lifecycle rule clears it. */
+export const stagingKey = (pipeline: string, id: string) => `staging/${pipeline}/${id}`;
+
+const runText = (run: number) => String(run).padStart(8, '0');

@@ -1,0 +1,147 @@
+import { promisify } from 'node:util';
+import { gunzip, gzip } from 'node:zlib';
+import { IngestError } from '../core/errors.ts';
+import { sha256Hex } from '../core/ids.ts';
+import type { EpochMs } from '../core/units.ts';
+import type { Totals } from '../nodes/totals.ts';
+import type { Landed } from '../partitions/store.ts';
+import type { Objects } from './objects.ts';
+
+/** One line of a part: what stands under one name. */
+export type PartEntry = LeafEntry | NodeEntry | TombstoneEntry;
+
+export interface LeafEntry extends Landed {
+  readonly kind: 'leaf';
+  readonly name: string;
+  /** In a feed. */
+  readonly number?: number;
+  readonly generation?: string;
+}
+
+export interface NodeEntry {
+  readonly kind: 'folder' | 'feed';
+  readonly name: string;
+  readonly node: string;
+  /** Key of the node's manifest; absent as long as its listing never succeeded. */
+  readonly manifest?: string;
+  readonly totals: Totals;
+  /** In a feed. */
+  readonly number?: number;
+  readonly generation?: string;
+}
+
+export interface TombstoneEntry {
+  readonly kind: 'tombstone';
+  readonly name: string;
+  readonly run: number;
+}
+
+/** What a node shows: the parts of its shards, in order. */
+export interface NodeManifest {
+  readonly version: 1;
+  readonly pipeline: string;
+  readonly node: string;
+  readonly kind: 'folder' | 'feed';
+  readonly path: readonly string[];
+  readonly parts: readonly { readonly shard: number; readonly key: string }[];
+  readonly totals: Totals;
+  /** Of a feed: only entries of these numbers are shown, `[from, to)`. */
+  readonly shown?: { readonly from: number; readonly to: number };
+}
+
+/** `latest.json`: swapped last, and never back. */
+export interface LatestManifest {
+  readonly version: 1;
+  readonly pipeline: string;
+  readonly run: number;
+  readonly publishedAt: EpochMs;
+  /** Key of the root's manifest. */
+  readonly manifest: string;
+  readonly totals: Totals;
+  /** Flat manifests, where there are at most 50,000 partitions. */
+  readonly files: { readonly json?: string; readonly csv?: string; readonly symlink?: string };
+}
+
+export interface EncodedPart {
+  readonly id: string;
+  readonly data: Uint8Array;
+}
+
+const compress = promisify<Uint8Array, { level: number }, Buffer>(gzip);
+const expand = promisify<Uint8Array, Buffer>(gunzip);
+const LEVEL = 4;
+
+/** Newline-delimited JSON, gzip, in order of kind and name (of number in a feed), named by its content. */
+export async function encodePart(entries: readonly PartEntry[]): Promise<EncodedPart> {
+  const text = Buffer.from(entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
+  return { id: contentId(text), data: await compress(text, { level: LEVEL }) };
+}
+
+export async function readPart(objects: Objects, key: string): Promise<PartEntry[]> {
+  const text = await readCompressed(objects, key);
+  return text === ''
+    ? []
+    : text
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as PartEntry);
+}
+
+export async function encodeNodeManifest(manifest: NodeManifest): Promise<EncodedPart> {
+  const text = Buffer.from(JSON.stringify(manifest));
+  return { id: contentId(text), data: await compress(text, { level: LEVEL }) };
+}
+
+export async function readNodeManifest(objects: Objects, key: string): Promise<NodeManifest> {
+  return JSON.parse(await readCompressed(objects, key)) as NodeManifest;
+}
+
+export async function readLatest(
+  objects: Objects,
+  key: string,
+): Promise<{ readonly latest: LatestManifest; readonly etag: string } | undefined> {
+  const stored = await objects.get(key);
+  return stored && { latest: JSON.parse(Buffer.from(stored.data).toString()) as LatestManifest, etag: stored.etag };
+}
+
+async function readCompressed(objects: Objects, key: string): Promise<string> {
+  const stored = await objects.get(key);
+  if (!stored) throw new ManifestDamagedError(`the manifest object ${key} is missing`);
+  try {
+    return (await expand(stored.data)).toString();
+  } catch (cause) {
+    throw new ManifestDamagedError(`the manifest object ${key} is damaged`, { cause });
+  }
+}
+
+const contentId = (text: Uint8Array) => sha256Hex(text).slice(0, 24);
+
+/** A leaf of the tree with its path. */
+export interface ManifestLeaf {
+  readonly path: readonly string[];
+  readonly entry: LeafEntry;
+}
+
+/** Every leaf below a node's manifest, depth first; one part at a time is held in memory. */
+export async function* manifestLeaves(objects: Objects, key: string): AsyncGenerator<ManifestLeaf> {
+  const manifest = await readNodeManifest(objects, key);
+  for (const part of manifest.parts) {
+    for (const entry of shownEntries(manifest, await readPart(objects, part.key))) {
+      if (entry.kind === 'leaf') yield { path: [...manifest.path, entry.name], entry };
+      else if (entry.kind !== 'tombstone' && entry.manifest) yield* manifestLeaves(objects, entry.manifest);
+    }
+  }
+}
+
+/** Of a feed only what is before its first gap, and only of the generation that is shown. */
+export function shownEntries(manifest: NodeManifest, entries: readonly PartEntry[]): readonly PartEntry[] {
+  const { shown } = manifest;
+  if (!shown) return entries;
+  return entries.filter((entry) => 'number' in entry && entry.number! >= shown.from && entry.number! < shown.to);
+}
+
+export class ManifestDamagedError extends IngestError {
+  override readonly name = 'ManifestDamagedError';
+  readonly code = 'ManifestDamaged';
+  readonly retryable = false;
+}

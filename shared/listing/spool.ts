@@ -1,0 +1,115 @@
+import { open, rm } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { newId } from '../core/ids.ts';
+import { MIB } from '../core/units.ts';
+
+/**
+ * Holds the lines of a listing cut by slot, in constant memory: lines wait in memory up to a budget, then all of them are
+ * appended to a local file as one run, slot after slot. What one shard needs is a contiguous stretch of each run.
+ */
+export class Spool {
+  readonly #folder: string;
+  readonly #slots: number;
+  readonly #budgetBytes: number;
+  readonly #runs: SpoolRun[] = [];
+  #waiting: string[];
+  #waitingBytes = 0;
+  #file: FileHandle | undefined;
+  #path: string | undefined;
+  #fileBytes = 0;
+
+  /** @param options.budgetBytes of lines held in memory, about; default 16 MiB */
+  constructor(folder: string, slots: number, options: { budgetBytes?: number } = {}) {
+    this.#folder = folder;
+    this.#slots = slots;
+    this.#budgetBytes = options.budgetBytes ?? 16 * MIB;
+    this.#waiting = new Array<string>(slots).fill('');
+  }
+
+  /** @returns true if `flush` should be awaited before more is added */
+  add(slot: number, line: string): boolean {
+    this.#waiting[slot] += `${line}\n`;
+    this.#waitingBytes += line.length + 1;
+    return this.#waitingBytes >= this.#budgetBytes;
+  }
+
+  /** Moves what waits in memory to the file. */
+  async flush(): Promise<void> {
+    if (this.#waitingBytes === 0) return;
+    const file = await this.#open();
+    const pieces = this.#waiting.map((text) => Buffer.from(text));
+    const ends = new Float64Array(this.#slots + 1);
+    for (let slot = 0; slot < this.#slots; slot++) ends[slot + 1] = ends[slot]! + pieces[slot]!.length;
+    const data = Buffer.concat(pieces);
+    await file.write(data, 0, data.length, this.#fileBytes);
+    this.#runs.push({ at: this.#fileBytes, ends });
+    this.#fileBytes += data.length;
+    this.#waiting = new Array<string>(this.#slots).fill('');
+    this.#waitingBytes = 0;
+  }
+
+  /** The lines of the slots `[first, end)`; of one slot in the order they were added. */
+  async lines(first: number, end: number): Promise<string[]> {
+    let text = '';
+    for (const { at, ends } of this.#runs) {
+      const length = ends[end]! - ends[first]!;
+      if (length === 0) continue;
+      const data = Buffer.allocUnsafe(length);
+      await this.#file!.read(data, 0, length, at + ends[first]!);
+      text += data.toString();
+    }
+    for (let slot = first; slot < end; slot++) text += this.#waiting[slot];
+    return text === '' ? [] : text.slice(0, -1).split('\n');
+  }
+
+  async #open(): Promise<FileHandle> {
+    if (!this.#file) {
+      this.#path = join(this.#folder, `landfall-spool-${newId()}`);
+      this.#file = await open(this.#path, 'wx+', 0o600);
+    }
+    return this.#file;
+  }
+
+  /** All that was added, as one stream of bytes and what tells where in it each slot lies. */
+  async save(): Promise<{ readonly index: SpoolIndex; readonly data: AsyncIterable<Uint8Array> }> {
+    await this.flush();
+    const index = this.#runs.map(({ at, ends }) => ({ at, ends: Buffer.from(ends.buffer).toString('base64') }));
+    return { index, data: this.#stream() };
+  }
+
+  async *#stream(): AsyncGenerator<Uint8Array> {
+    for (let at = 0; at < this.#fileBytes; at += STREAM_CHUNK_BYTES) {
+      const data = Buffer.allocUnsafe(Math.min(STREAM_CHUNK_BYTES, this.#fileBytes - at));
+      await this.#file!.read(data, 0, data.length, at);
+      yield data;
+    }
+  }
+
+  async restore(index: SpoolIndex, data: AsyncIterable<Uint8Array>): Promise<void> {
+    const file = await this.#open();
+    for await (const chunk of data) {
+      await file.write(chunk, 0, chunk.length, this.#fileBytes);
+      this.#fileBytes += chunk.length;
+    }
+    for (const { at, ends } of index) {
+      this.#runs.push({ at, ends: new Float64Array(new Uint8Array(Buffer.from(ends, 'base64')).buffer) });
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#file?.close();
+    this.#file = undefined;
+    if (this.#path) await rm(this.#path, { force: true });
+  }
+}
+
+interface SpoolRun {
+  readonly at: number;
+  /** Where each slot ends in the run; one longer than there are slots, and 0 first. */
+  readonly ends: Float64Array;
+}
+
+export type SpoolIndex = readonly { readonly at: number; readonly ends: string }[];
+
+const STREAM_CHUNK_BYTES = MIB;

@@ -1,0 +1,33 @@
+/** What stands under a node or in a shard. */
+export interface Totals {
+  /** Landed and shown. */
+  readonly partitions: number;
+  readonly bytes: number;
+  /** Partitions, and listings of nodes, that failed and have not been set right since. */
+  readonly failed: number;
+}
+
+/** What one run did there: landings by reason code, their bytes, and what dropped out. */
+export interface RunTotals {
+  readonly run: number;
+  readonly landed: Readonly<Record<string, number>>;
+  readonly landedBytes: number;
+  readonly removed: number;
+}
+
+export const NO_TOTALS: Totals = { partitions: 0, bytes: 0, failed: 0 };
+export const noneIn = (run: number): RunTotals => ({ run, landed: {}, landedBytes: 0, removed: 0 });
+
+export function addTotals(a: Totals, b: Totals): Totals {
+  return { partitions: a.partitions + b.partitions, bytes: a.bytes + b.bytes, failed: a.failed + b.failed };
+}
+
+/** What another part of the tree did in the same run is added; what it did in an earlier one is not. */
+export function addRan(a: RunTotals, b: RunTotals | undefined): RunTotals {
+  if (b?.run !== a.run) return a;
+  const landed = { ...a.landed };
+  for (const [reason, count] of Object.entries(b.landed)) landed[reason] = (landed[reason] ?? 0) + count;
+  return { run: a.run, landed, landedBytes: a.landedBytes + b.landedBytes, removed: a.removed + b.removed };
+}
+
+export const landedCount = (ran: RunTotals): number => Object.values(ran.landed).reduce((sum, count) => sum + count, 0);

@@ -1,0 +1,40 @@
+import type { JsonValue } from '../core/json.ts';
+import type { FeedState, Generation, ShardRecord } from '../nodes/store.ts';
+
+/** A feed fills its shards in order: number 0 to 999 in the first, and so on. */
+export const FEED_SHARD_SIZE = 1000;
+export const feedShardOf = (number: number): number => Math.floor(number / FEED_SHARD_SIZE);
+
+export interface FeedView {
+  /** What a manifest shows: `[from, to)`, in order, up to the first gap. */
+  readonly shown: { readonly from: number; readonly to: number };
+  /** The cursor up to which all of the shown generation has landed; absent if none was told there. */
+  readonly position?: JsonValue;
+}
+
+/**
+ * What a feed shows. A new generation replaces the older ones once all that the plan which opened it brought has landed; until
+ * then the newest of those that had is shown.
+ */
+export function shownOfFeed(feed: FeedState, shards: readonly ShardRecord[]): FeedView {
+  const missing = shards.flatMap((shard) => shard.feed?.missing ?? []).sort((a, b) => a - b);
+  const landedTo = (from: number): number => missing.find((number) => number >= from) ?? feed.end;
+  const newest = feed.generations.at(-1);
+  const shown = feed.generations.findLast((generation) => landedTo(generation.from) >= generation.openedTo) ?? feed.generations[0];
+  if (!shown || !newest) return { shown: { from: 0, to: 0 } };
+  const end = endOf(shown, feed);
+  const to = Math.min(landedTo(shown.from), end);
+  const position = shown === newest ? positionAt(shown, to, shards) : undefined;
+  return { shown: { from: shown.from, to }, ...(position === undefined ? {} : { position }) };
+}
+
+function endOf(generation: Generation, feed: FeedState): number {
+  const next = feed.generations[feed.generations.indexOf(generation) + 1];
+  return next?.from ?? feed.end;
+}
+
+/** The last cursor told before `to`: the shards before the one with the gap are whole, so theirs cover all of them. */
+function positionAt(shown: Generation, to: number, shards: readonly ShardRecord[]): JsonValue | undefined {
+  const covering = shards.filter(({ shard }) => shard >= feedShardOf(shown.from) && shard * FEED_SHARD_SIZE < to);
+  return covering.findLast(({ feed }) => feed?.position !== undefined)?.feed?.position;
+}

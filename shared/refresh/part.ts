@@ -1,0 +1,247 @@
+import { type Garbage, writeGarbage } from '../landing/garbage.ts';
+import { partKey } from '../landing/keys.ts';
+import { encodePart, type LeafEntry, type NodeEntry, type PartEntry, readPart } from '../landing/manifest.ts';
+import { childText, type Digest, digestOf } from '../nodes/digest.ts';
+import { shardOf, slotOf } from '../nodes/layout.ts';
+import { type Plan, runOf } from '../nodes/plan.ts';
+import { attributes, type FeedShard, type NodeRecord, type ShardKey, type ShardRecord } from '../nodes/store.ts';
+import { addRan, addTotals, NO_TOTALS, noneIn, type RunTotals, type Totals } from '../nodes/totals.ts';
+import { wasRemoved } from '../partitions/diff.ts';
+import type { PartitionRecord } from '../partitions/store.ts';
+import type { Change } from '../tables/table.ts';
+import type { RefreshDeps } from './deps.ts';
+import { keysOfTakes } from './orphans.ts';
+
+export interface BuiltPart {
+  /** What is written to the shard's item. */
+  readonly change: Change;
+  /** Items whose mark `gone` this completion carries out. */
+  readonly gone: readonly string[];
+  /** They stay, as tombstones. */
+  readonly tombstones: boolean;
+}
+
+/**
+ * Builds the part of a shard from what its items hold, and stores it. What drops out of the part before is written down as
+ * garbage first, and so is the new part: the write that makes it count may still be refused.
+ */
+export async function buildPart(key: ShardKey, shard: ShardRecord, plan: Plan, deps: RefreshDeps): Promise<BuiltPart | 'not yet'> {
+  const pipeline = await deps.pipelines.get(key.pipeline);
+  // The node tells where the part before lies, if the shard has none of its own, and how far a feed is committed.
+  const node = shard.part && !shard.feed ? undefined : await deps.nodes.get(key.pipeline, key.node);
+  if (node?.kind === 'feed' && node.plan === plan && node.state === 'PLANNED') return 'not yet';
+
+  const tombstones = pipeline.onRemove === 'tombstone';
+  const held = await readItems(key, shard, plan, node, tombstones, deps);
+  const before = await partBefore(key, shard, node, deps);
+  const { garbage, removed } = dropsOut(key, before, held, pipeline.onRemove === 'keep');
+  garbage.push(...(await orphansOf(key, shard, plan, held.items, deps)));
+
+  const run = runOf(plan);
+  const part = await storePart(key, shard, plan, held.entries, garbage, deps);
+  // Each part is compared with the one before, so what several completions of one run removed adds up.
+  const removedHere = removed + (shard.built === run ? (shard.removedHere ?? 0) : 0);
+  const ran = ranIn(held, removedHere);
+  // Without a plan that compared its items with a listing, a shard keeps the digest it has.
+  const compared = shard.diffed === plan;
+  const digest = compared && held.clean ? held.digest() : undefined;
+  return {
+    change: {
+      set: attributes({
+        ...part,
+        totals: held.totals,
+        ran,
+        removedHere,
+        built: run,
+        builds: shard.builds + 1,
+        ...(compared ? { carried: plan } : {}),
+        ...(digest ? { digest } : {}),
+        ...(held.feed ? { feed: held.feed } : {}),
+      }),
+      remove: [...(part.part ? [] : ['part']), ...(compared && !digest ? ['digest'] : [])],
+    },
+    gone: held.gone,
+    tombstones,
+  };
+}
+
+interface Held {
+  readonly items: readonly PartitionRecord[];
+  readonly entries: readonly PartEntry[];
+  readonly totals: Totals;
+  /** Nothing is due or failed. */
+  readonly clean: boolean;
+  readonly digest: () => Digest;
+  readonly gone: readonly string[];
+  readonly ranBelow: RunTotals;
+  readonly feed?: FeedShard;
+}
+
+/** What stands in a shard. A mark of any plan but the last that diffed it is a straggler's and does not count. */
+async function readItems(
+  key: ShardKey,
+  shard: ShardRecord,
+  plan: Plan,
+  node: NodeRecord | undefined,
+  tombstones: boolean,
+  deps: RefreshDeps,
+): Promise<Held> {
+  const end = node?.feed?.end ?? 0;
+  const items: PartitionRecord[] = [];
+  for await (const item of deps.partitions.all(key)) {
+    if (item.number === undefined || item.number < end) items.push(item);
+  }
+  const children = await childrenOf(key, items, deps);
+  const entries: PartEntry[] = [];
+  const digested: string[] = [];
+  const gone: string[] = [];
+  const missing: number[] = [];
+  let totals = NO_TOTALS;
+  let clean = true;
+
+  for (const item of items) {
+    const counts = item.plan === shard.diffed;
+    if (counts && item.gone) {
+      if (item.plan === plan) gone.push(item.sk);
+      if (tombstones && item.landed) entries.push({ kind: 'tombstone', name: item.name, run: runOf(item.plan) });
+      continue;
+    }
+    if (item.aside === 'tombstone') {
+      entries.push({ kind: 'tombstone', name: item.name, run: runOf(item.plan) });
+      continue;
+    }
+    const open = counts && (item.due !== undefined || item.failed === true);
+    if (open) clean = false;
+    if (counts && item.failed) totals = addTotals(totals, { ...NO_TOTALS, failed: 1 });
+    const entry = item.kind === 'leaf' ? leafEntry(item) : nodeEntry(item, children);
+    if (item.number !== undefined && !item.givenUp && (open || !entry)) missing.push(item.number);
+    if (!entry) continue;
+    entries.push(entry);
+    totals = addTotals(totals, entry.kind === 'leaf' ? { partitions: 1, bytes: entry.bytes, failed: 0 } : entry.totals);
+    if (!item.aside) digested.push(digestText(item));
+  }
+  const feed = node?.feed ? feedShard(items, missing, node.feed.generations.at(-1)?.from ?? 0) : undefined;
+  const ranBelow = [...children.values()].reduce((sum, { ran }) => addRan(sum, ran), noneIn(runOf(plan)));
+  return { items, entries, totals, clean, digest: () => digestOf(digested), gone, ranBelow, ...(feed ? { feed } : {}) };
+}
+
+/** Read when the part is built: what a child shows now is at least as new as what it told. */
+async function childrenOf(key: ShardKey, items: readonly PartitionRecord[], deps: RefreshDeps): Promise<Map<string, NodeRecord>> {
+  const ids = items.flatMap(({ child }) => (child ? [child] : []));
+  const nodes = ids.length === 0 ? [] : await deps.nodes.getMany(key.pipeline, ids);
+  // A child that was never listed does not count.
+  return new Map(nodes.filter(({ plan }) => plan !== undefined).map((node) => [node.id, node]));
+}
+
+function leafEntry({ name, landed, number, generation }: PartitionRecord): LeafEntry | undefined {
+  if (!landed) return undefined;
+  return { kind: 'leaf', name, ...landed, ...numbered(number, generation) };
+}
+
+function nodeEntry({ name, kind, child, number, generation }: PartitionRecord, children: Map<string, NodeRecord>): NodeEntry | undefined {
+  const node = child === undefined ? undefined : children.get(child);
+  if (!node || kind === 'leaf') return undefined;
+  const { manifest, totals } = node;
+  return { kind, name, node: node.id, ...(manifest ? { manifest } : {}), totals, ...numbered(number, generation) };
+}
+
+const numbered = (number: number | undefined, generation: string | undefined) => ({
+  ...(number === undefined ? {} : { number }),
+  ...(generation === undefined ? {} : { generation }),
+});
+
+function digestText({ kind, name, landed }: PartitionRecord): string {
+  return kind === 'leaf' ? childText(kind, name, landed?.fingerprint ?? '', landed?.versions ?? '') : childText(kind, name, '', '');
+}
+
+function feedShard(items: readonly PartitionRecord[], missing: readonly number[], newestFrom: number): FeedShard {
+  const gap = missing.find((number) => number >= newestFrom) ?? Number.POSITIVE_INFINITY;
+  const covering = items.findLast(({ number, position }) => number! >= newestFrom && number! < gap && position !== undefined);
+  const landedAt = items.flatMap(({ landed }) => (landed ? [landed.at] : []));
+  return {
+    missing,
+    ...(covering?.position === undefined ? {} : { position: covering.position }),
+    ...(landedAt.length === 0 ? {} : { oldestAt: landedAt.reduce((a, b) => (a < b ? a : b)) }),
+  };
+}
+
+/** The entries of the part this one replaces: its own, or those of the smaller layout its items were copied from. */
+async function partBefore(key: ShardKey, shard: ShardRecord, node: NodeRecord | undefined, deps: RefreshDeps): Promise<PartEntry[]> {
+  if (shard.part) return readPart(deps.objects, shard.part);
+  const from = node?.layout.id === key.layout ? node.layout.from : undefined;
+  if (!from || shard.builds > 0) return [];
+  const number = Math.floor((key.shard * from.shards) / node!.layout.shards);
+  const old = await deps.nodes.shard({ ...key, layout: from.id, shard: number });
+  if (!old?.part) return [];
+  const entries = await readPart(deps.objects, old.part);
+  return entries.filter(({ name }) => shardOf(slotOf(name), node!.layout.shards) === key.shard);
+}
+
+function dropsOut(key: ShardKey, before: readonly PartEntry[], held: Held, keepRemoved: boolean): { garbage: Garbage[]; removed: number } {
+  const garbage: Garbage[] = [];
+  const keys = new Set(held.entries.flatMap((entry) => (entry.kind === 'leaf' ? entry.objects.map((object) => object.key) : [])));
+  const names = new Set(held.entries.flatMap((entry) => (entry.kind === 'leaf' ? [entry.name] : [])));
+  const nodes = new Set(held.entries.flatMap((entry) => ('node' in entry ? [entry.node] : [])));
+  let removed = 0;
+  for (const entry of before) {
+    if (entry.kind === 'leaf') {
+      const gone = !names.has(entry.name);
+      if (gone) removed += 1;
+      const dropped = entry.objects.map((object) => object.key).filter((object) => !keys.has(object));
+      if (dropped.length > 0 && !(gone && keepRemoved)) garbage.push({ kind: 'objects', node: key.node, name: entry.name, keys: dropped });
+    } else if ('node' in entry && !nodes.has(entry.node)) {
+      removed += entry.totals.partitions;
+      garbage.push({ kind: 'node', parent: key.node, name: entry.name, node: entry.node });
+    }
+  }
+  return { garbage, removed };
+}
+
+/** Objects of this plan that no item names: of takes that did not commit, and uploads that turned out unnecessary. */
+async function orphansOf(
+  key: ShardKey,
+  shard: ShardRecord,
+  plan: Plan,
+  items: readonly PartitionRecord[],
+  deps: RefreshDeps,
+): Promise<Garbage[]> {
+  const groups = shard.retaken ? await deps.nodes.groups(key, plan) : undefined;
+  return items.flatMap((item) => {
+    if (item.kind !== 'leaf' || wasRemoved(item, shard.carried)) return [];
+    const takes = item.plan === plan && item.group !== undefined ? (groups?.get(item.group)?.take ?? 0) : 0;
+    const keys = [...(item.plan === plan ? (item.spare ?? []) : []), ...(takes > 1 ? keysOfTakes(key, item, takes) : [])];
+    return keys.length === 0 ? [] : [{ kind: 'objects' as const, node: key.node, name: item.name, keys }];
+  });
+}
+
+async function storePart(
+  key: ShardKey,
+  shard: ShardRecord,
+  plan: Plan,
+  entries: readonly PartEntry[],
+  garbage: Garbage[],
+  deps: RefreshDeps,
+): Promise<{ part?: string; partId: string }> {
+  const encoded = entries.length === 0 ? undefined : await encodePart(entries);
+  const same = encoded !== undefined && encoded.id === shard.partId && shard.part !== undefined;
+  const part = same ? shard.part : encoded && partKey(key.pipeline, key.node, key.shard, plan, encoded.id);
+  if (part !== shard.part) {
+    const keys = [shard.part, part].filter((name) => name !== undefined);
+    garbage.push({ kind: 'manifests', node: key.node, keys });
+  }
+  await writeGarbage(deps.objects, key.pipeline, runOf(plan), garbage);
+  if (encoded && part && !same) await deps.objects.put(part, encoded.data);
+  return { ...(part ? { part } : {}), partId: encoded?.id ?? '' };
+}
+
+/** What this run did in the shard, and, as they told, in the nodes below. */
+function ranIn({ entries, ranBelow }: Held, removed: number): RunTotals {
+  const landed: Record<string, number> = {};
+  let landedBytes = 0;
+  for (const entry of entries) {
+    if (entry.kind !== 'leaf' || entry.run !== ranBelow.run) continue;
+    landed[entry.reason] = (landed[entry.reason] ?? 0) + 1;
+    landedBytes += entry.bytes;
+  }
+  return addRan(ranBelow, { run: ranBelow.run, landed, landedBytes, removed });
+}

@@ -1,0 +1,176 @@
+import { forEachLimit } from '../core/concurrency.ts';
+import { writeGarbage } from '../landing/garbage.ts';
+import type { Listing } from '../listing/listing.ts';
+import { EMPTY_DIGEST } from '../nodes/digest.ts';
+import { FIRST_LAYOUT, type Layout, layoutFor, shardOf, slotOf } from '../nodes/layout.ts';
+import { type Plan, planOf } from '../nodes/plan.ts';
+import type { NodeRecord, ShardKey, ShardRecord } from '../nodes/store.ts';
+import type { PartitionRecord } from '../partitions/store.ts';
+import { Completion } from './completion.ts';
+import { guardRemoval } from './delete-guard.ts';
+import { PlanSupersededError, type RefreshDeps } from './deps.ts';
+import { type Forcing, forcing, type NodeTask } from './node-task.ts';
+import { planShard } from './plan-shard.ts';
+
+/** Shards planned at a time: enough to hide the tables' latency, few enough to stay small. */
+const SHARDS_AT_ONCE = 4;
+const COPY_BATCH = 500;
+
+/** What a complete listing of a folder means for one shard. */
+export interface ShardChange {
+  readonly shard: number;
+  readonly agrees: boolean;
+  /** It has child nodes, which are sent also if it agrees. */
+  readonly nodes: number;
+}
+
+/** A plan that ran out of time between two shards: it goes on with the others. */
+export interface PlanProgress {
+  readonly plan: Plan;
+  readonly layout: Layout;
+  readonly waitsFor: readonly number[];
+  readonly left: readonly ShardChange[];
+}
+
+/**
+ * Plans a folder after a complete listing: opens the plan, marks what is due or gone shard by shard, sends the messages, and
+ * completes what is complete already. Nothing is written before the delete guard has seen the result.
+ *
+ * @returns what is left to plan if `outOfTime` said so between two shards
+ * @throws {DuplicatePartitionError} {@link RemovalHeldError} before anything was written
+ */
+export async function planFolder(task: NodeTask, listing: Listing, outOfTime: () => boolean, deps: RefreshDeps): Promise<PlanProgress | undefined> {
+  const { pipeline, node, shards } = task;
+  const present = node?.layout ?? FIRST_LAYOUT;
+  const layout = layoutFor(listing.total, present, shards.size > 0, deps.newId);
+  const stored = layout === present ? shards : new Map<number, ShardRecord>();
+  const force = forcing(task.active, task.identity.path);
+  const changes = await compare(listing, layout, stored, force);
+  await guardRemoval(task, listing, layout, changes, deps);
+
+  if (changes.every(({ agrees, nodes }) => agrees && nodes === 0) && (await openUnchanged(task, layout, deps))) return undefined;
+  if (layout !== present && layout.from) await copyItems(task, present, layout, deps);
+  const plan = await open(task, layout, deps);
+  if (!plan) return undefined;
+  deps.log.debug('plan opened', { pipeline: pipeline.name, run: task.run, node: task.id, path: task.identity.path, plan });
+  return planShards(task, listing, { plan, layout, waitsFor: [], left: changes.filter(isDue) }, outOfTime, deps);
+}
+
+const isDue = ({ agrees, nodes }: ShardChange) => !agrees || nodes > 0;
+
+/** Plans the shards that are left; then the node is SENT, and the lister looks whether all is complete. */
+export async function planShards(
+  task: NodeTask,
+  listing: Listing,
+  progress: PlanProgress,
+  outOfTime: () => boolean,
+  deps: RefreshDeps,
+): Promise<PlanProgress | undefined> {
+  const { plan, layout } = progress;
+  const waitsFor = new Set(progress.waitsFor);
+  const left = new Map(progress.left.map((change) => [change.shard, change]));
+  await forEachLimit(progress.left, SHARDS_AT_ONCE, async (change) => {
+    if (outOfTime()) return;
+    const key: ShardKey = { pipeline: task.pipeline.name, node: task.id, layout: layout.id, shard: change.shard };
+    const only = change.agrees ? 'nodes' : 'all';
+    const { children, duplicates } = await listing.children(change.shard, layout.shards, only);
+    if (duplicates > 0) await warnOfDuplicates(task, duplicates, deps);
+    const force = forcing(task.active, task.identity.path);
+    if (await planShard(task, key, plan, children, change.agrees, force, deps)) waitsFor.add(change.shard);
+    left.delete(change.shard);
+  });
+  if (left.size > 0) return { plan, layout, waitsFor: [...waitsFor], left: [...left.values()] };
+  if (!(await deps.nodes.sent(task.pipeline.name, task.id, plan, [...waitsFor]))) throw new PlanSupersededError();
+  await new Completion(task.pipeline.name, deps).lookAgain(task.id, plan);
+  return undefined;
+}
+
+/** Compares digests; where they differ, duplicates are folded first, and conflicts found before anything is written. */
+async function compare(listing: Listing, layout: Layout, stored: ReadonlyMap<number, ShardRecord>, force: Forcing): Promise<ShardChange[]> {
+  const changes: ShardChange[] = [];
+  const forcedShards = new Set([...force.names].map((name) => shardOf(slotOf(name), layout.shards)));
+  for (let shard = 0; shard < layout.shards; shard++) {
+    const { digest, nodes } = listing.digest(shard, layout.shards);
+    const held = heldDigest(stored.get(shard), layout);
+    const forced = force.all || forcedShards.has(shard);
+    let agrees = digest === held;
+    if (!agrees) agrees = (await listing.children(shard, layout.shards)).digest === held;
+    changes.push({ shard, agrees: agrees && !forced, nodes });
+  }
+  return changes;
+}
+
+/** A shard without an item holds nothing, unless a larger layout just got copies. */
+function heldDigest(shard: ShardRecord | undefined, layout: Layout): string | undefined {
+  if (shard) return shard.digest;
+  return layout.from ? undefined : EMPTY_DIGEST;
+}
+
+/** Nothing changed and nothing is below: the plan opens as done, in one write. */
+async function openUnchanged(task: NodeTask, layout: Layout, deps: RefreshDeps): Promise<boolean> {
+  const { node, shards, run } = task;
+  if (!node || node.error || layout !== node.layout || node.metadataId !== task.identity.metadataId) return false;
+  const completion = new Completion(task.pipeline.name, deps);
+  // A run that was cut off may have completed a shard and not the node.
+  const shows = await completion.whatItShows(node, [...shards.values()], planOf(task.run, node.version + 1));
+  if (!shows.same) return false;
+  const opened = await openNode(task, { state: 'DONE' }, deps);
+  if (opened) await completion.tellParent(opened, run);
+  return true;
+}
+
+async function open(task: NodeTask, layout: Layout, deps: RefreshDeps): Promise<Plan | undefined> {
+  const opened = await openNode(task, { state: 'PLANNED', layout }, deps);
+  return opened?.plan;
+}
+
+/** Opens the node's next plan on the version that was read. @returns undefined if another listing has won */
+export async function openNode(
+  task: NodeTask,
+  fields: Partial<NodeRecord> & Pick<NodeRecord, 'state'>,
+  deps: RefreshDeps,
+): Promise<NodeRecord | undefined> {
+  const version = task.node?.version ?? 0;
+  const place = task.place ? { place: task.place } : {};
+  const identity = version === 0 || task.node?.metadataId !== task.identity.metadataId ? task.identity : {};
+  const plan = planOf(task.run, version + 1);
+  return deps.nodes.openPlan(task.pipeline.name, task.id, version, { ...identityFields(identity), ...fields, ...place, plan });
+}
+
+const identityFields = (identity: Partial<NodeRecord>) => {
+  const { kind, path, metadata, metadataId, lineage } = identity;
+  return kind === undefined ? {} : { kind, path, metadata, metadataId, lineage };
+};
+
+/**
+ * Copies the items of a layout that has become too small to keys of this listing's own. Nobody reads the copies until the plan
+ * that names their layout opens; if it does not, they are garbage.
+ */
+async function copyItems(task: NodeTask, present: Layout, layout: Layout, deps: RefreshDeps): Promise<void> {
+  const { pipeline, id: node, run } = task;
+  await writeGarbage(deps.objects, pipeline.name, run, [
+    { kind: 'layout', node, layout: layout.id, shards: layout.shards },
+    { kind: 'layout', node, layout: present.id, shards: present.shards },
+    { kind: 'manifests', node, keys: [...task.shards.values()].flatMap(({ part }) => (part ? [part] : [])) },
+  ]);
+  const base = { pipeline: pipeline.name, node };
+  const to = ({ name }: PartitionRecord): ShardKey => ({ ...base, layout: layout.id, shard: shardOf(slotOf(name), layout.shards) });
+  for (let shard = 0; shard < present.shards; shard++) {
+    let batch: PartitionRecord[] = [];
+    for await (const item of deps.partitions.all({ ...base, layout: present.id, shard })) {
+      // The new shards could not know whether that mark was carried out.
+      if (item.gone) continue;
+      batch.push(item);
+      if (batch.length < COPY_BATCH) continue;
+      await deps.partitions.copy(to, batch);
+      batch = [];
+    }
+    if (batch.length > 0) await deps.partitions.copy(to, batch);
+  }
+}
+
+async function warnOfDuplicates({ pipeline, run, identity }: NodeTask, duplicates: number, deps: RefreshDeps): Promise<void> {
+  const where = identity.path.length === 0 ? 'the root' : identity.path.join('/');
+  deps.log.warn('a listing named partitions twice', { pipeline: pipeline.name, run, path: identity.path, duplicates });
+  await deps.runs.warn(pipeline.name, run, `the listing of ${where} named ${duplicates} partitions twice; they were folded`);
+}

@@ -1,0 +1,164 @@
+import { forEachLimit } from '../core/concurrency.ts';
+import { idOf } from '../core/ids.ts';
+import { writeGarbage } from '../landing/garbage.ts';
+import { type ListingChild, metadataIdOf } from '../listing/listing.ts';
+import type { Plan } from '../nodes/plan.ts';
+import { attributes, groupMember, type Place, type ShardKey } from '../nodes/store.ts';
+import { type Diff, diffShard } from '../partitions/diff.ts';
+import { groupDue } from '../partitions/groups.ts';
+import type { PartitionRecord, Reason } from '../partitions/store.ts';
+import type { ListObjectsMessage, ReadBytesMessage } from '../queue/messages.ts';
+import type { OutgoingMessage } from '../queue/queue.ts';
+import type { Change } from '../tables/table.ts';
+import { PlanSupersededError, type RefreshDeps } from './deps.ts';
+import type { Forcing, NodeTask } from './node-task.ts';
+import { orphansOfMarks } from './orphans.ts';
+
+/** Conditional writes have no batch form, so many are under way at once. */
+const WRITES_AT_ONCE = 32;
+
+/**
+ * Plans one shard of a folder, in an order that none of its steps may leave: the shard takes the plan and loses its digest;
+ * only then are its items read and marked; then it gets its total; then its messages go out.
+ *
+ * @param listed the shard's children by sort key; only its child nodes if the shard agrees
+ * @returns whether the node has to wait for it
+ * @throws {PlanSupersededError} a newer plan is there
+ */
+export async function planShard(
+  task: NodeTask,
+  key: ShardKey,
+  plan: Plan,
+  listed: ReadonlyMap<string, ListingChild>,
+  agrees: boolean,
+  force: Forcing,
+  deps: RefreshDeps,
+): Promise<boolean> {
+  const shard = await deps.nodes.takePlan(key, plan, agrees);
+  if (!shard) throw new PlanSupersededError();
+  const items = await itemsOf(key, agrees, deps);
+  const { pipeline, run } = task;
+  const diff = diffShard(items, listed, {
+    carried: shard.carried,
+    versions: pipeline.versions,
+    run,
+    forced: (name) => force.all || force.names.has(name),
+    unlisted: pipeline.strategy === 'upsert' ? 'keep' : 'remove',
+    emptyFingerprintChanges: pipeline.fingerprints === 'lenient',
+  });
+  const writer = new ShardWriter(task, key, plan, deps);
+  await writer.settle(diff, items);
+  const groups = await writer.markDue(diff.due);
+  const children = await writer.nameChildren(diff.children, shard.childChanged);
+  const members = [...groups.map((_, number) => groupMember(number)), ...children.map(({ node }) => node)];
+  await writer.total(members);
+  await deps.queues.send('read-bytes', groups.map((group, number) => writer.readMessage(number, group)));
+  await deps.queues.send('list-objects', children.map((message) => writer.message(message)));
+  return true;
+}
+
+async function itemsOf(key: ShardKey, agrees: boolean, deps: RefreshDeps): Promise<Map<string, PartitionRecord>> {
+  const items = new Map<string, PartitionRecord>();
+  for await (const item of agrees ? deps.partitions.childNodes(key) : deps.partitions.all(key)) items.set(item.sk, item);
+  return items;
+}
+
+/** The writes of one plan to one shard. Each is refused once a newer plan has been at the same place. */
+export class ShardWriter {
+  readonly #task: NodeTask;
+  readonly #key: ShardKey;
+  readonly #plan: Plan;
+  readonly #deps: RefreshDeps;
+
+  constructor(task: NodeTask, key: ShardKey, plan: Plan, deps: RefreshDeps) {
+    this.#task = task;
+    this.#key = key;
+    this.#plan = plan;
+    this.#deps = deps;
+  }
+
+  /** Marks what is gone, takes wrong marks away, deletes what was marked before; what those marks left goes to the garbage. */
+  async settle({ due, settled }: Pick<Diff<ListingChild>, 'due' | 'settled'>, items: ReadonlyMap<string, PartitionRecord>): Promise<void> {
+    const goesOn = new Set(due.filter(({ listed, item }) => item && this.#keepsProgress(item, listed)).map(({ listed }) => listed.sk));
+    const touched = [...due.flatMap(({ item }) => (item ? [item] : [])), ...settled.map(({ item }) => item)].filter(({ sk }) => items.has(sk));
+    const orphans = await orphansOfMarks(this.#key, this.#plan, touched, ({ sk }) => goesOn.has(sk), this.#deps);
+    await writeGarbage(this.#deps.objects, this.#key.pipeline, this.#task.run, orphans);
+    await forEachLimit(settled, WRITES_AT_ONCE, async ({ item, action }) => {
+      if (action === 'delete') return this.#deps.partitions.deleteGone(this.#key, item);
+      const set = action === 'gone' ? { gone: true } : action === 'keep' ? { aside: 'kept' } : {};
+      const remove = UNMARKED.filter((attribute) => !(attribute in set));
+      await this.#mark(item.sk, { set, remove });
+    });
+  }
+
+  /** Marks what is due, with the group that will read it. */
+  async markDue(due: readonly { readonly listed: ListingChild; readonly item?: PartitionRecord; readonly reason: Reason; readonly anew: boolean }[]): Promise<string[][]> {
+    const groups = groupDue(due.map((one) => ({ ...one, sk: one.listed.sk, ...(one.listed.size === undefined ? {} : { size: one.listed.size }) })));
+    const marks = groups.flatMap((group, number) => group.map((one) => ({ ...one, group: number })));
+    await forEachLimit(marks, WRITES_AT_ONCE, async ({ listed, item, reason, anew, group }) => {
+      const { sk, name, kind, metadata, fingerprint } = listed;
+      const keeps = item !== undefined && this.#keepsProgress(item, listed);
+      const remove = UNMARKED.filter((attribute) => attribute !== 'due' && attribute !== 'reason' && attribute !== 'group');
+      await this.#mark(sk, {
+        set: attributes({ name, kind, metadata, due: fingerprint, reason, group }),
+        remove: [...remove.filter((attribute) => !(keeps && attribute === 'progress')), ...(anew ? ['landed'] : [])],
+      });
+    });
+    return groups.map((group) => group.map(({ sk }) => sk));
+  }
+
+  /** Gives every child node its id, and its metadata where that is new. @returns what is to be listed */
+  async nameChildren(children: Diff<ListingChild>['children'], childChanged: number): Promise<ListObjectsMessage[]> {
+    const trusted = await this.#trusted(children);
+    const { name: pipeline } = this.#task.pipeline;
+    const place: Place = { node: this.#key.node, layout: this.#key.layout, shard: this.#key.shard, plan: this.#plan, childChanged };
+    const messages: ListObjectsMessage[] = [];
+    await forEachLimit(children, WRITES_AT_ONCE, async ({ listed, item, anew }) => {
+      const { sk, name, kind, metadata } = listed;
+      const metadataId = metadataIdOf(metadata);
+      // A name that comes back must not meet what its predecessor left: its id is this plan's.
+      const child = item && !anew ? item.child! : idOf(this.#key.node, kind, name, this.#plan);
+      if (anew || item?.metadataId !== metadataId) {
+        await this.#mark(sk, { set: attributes({ name, kind, child, metadata, metadataId }), remove: UNMARKED });
+      }
+      if (!trusted.has(child)) messages.push({ pipeline, run: this.#task.run, node: child, place, key: sk, metadataId });
+    });
+    return messages;
+  }
+
+  /** Children whose fingerprint is the one with which all below them landed, where the pipeline trusts that. */
+  async #trusted(children: Diff<ListingChild>['children']): Promise<ReadonlySet<string>> {
+    if (!this.#task.pipeline.trustPrefixFingerprint) return new Set();
+    const known = children.flatMap(({ listed, item, anew }) => (item?.child && !anew && listed.fingerprint !== '' ? [{ listed, child: item.child }] : []));
+    const nodes = await this.#deps.nodes.getMany(this.#key.pipeline, known.map(({ child }) => child));
+    const landed = new Map(nodes.map((node) => [node.id, node.state === 'DONE' ? node.landedFingerprint : undefined]));
+    return new Set(known.filter(({ listed, child }) => landed.get(child) === listed.fingerprint).map(({ child }) => child));
+  }
+
+  async total(members: readonly string[]): Promise<void> {
+    if (!(await this.#deps.nodes.totalIs(this.#key, this.#plan, members))) throw new PlanSupersededError();
+  }
+
+  readMessage(group: number, partitions: readonly string[]): OutgoingMessage {
+    const { pipeline, node, layout, shard } = this.#key;
+    const body: ReadBytesMessage = { pipeline, run: this.#task.run, node, layout, shard, plan: this.#plan, group, partitions };
+    return this.message(body);
+  }
+
+  message(body: ListObjectsMessage | ReadBytesMessage): OutgoingMessage {
+    return { body: JSON.stringify(body), group: this.#key.pipeline };
+  }
+
+  #keepsProgress({ progress }: PartitionRecord, { fingerprint }: ListingChild): boolean {
+    return progress?.fingerprint === fingerprint && progress.versions === this.#task.pipeline.versions;
+  }
+
+  async #mark(sk: string, change: Change): Promise<void> {
+    if (!(await this.#deps.partitions.mark(this.#key, sk, this.#plan, change))) throw new PlanSupersededError();
+  }
+}
+
+/** Everything a plan says about an item. What has landed is not among it. */
+const UNMARKED: readonly string[] = [
+  'due', 'reason', 'group', 'gone', 'failed', 'error', 'aside', 'spare', 'take', 'lost', 'attempts', 'progress', 'givenUp',
+];

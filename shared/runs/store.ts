@@ -1,0 +1,202 @@
+import type { ErrorFacts } from '../core/errors.ts';
+import { addMs, days, type EpochMs, toTtl } from '../core/units.ts';
+import type { RunTotals, Totals } from '../nodes/totals.ts';
+import { attributes } from '../nodes/store.ts';
+import type { StartRefreshRequest } from '../queue/messages.ts';
+import { absent, equals, type Item, type Table } from '../tables/table.ts';
+
+/** The item that says whether a pipeline runs. It never expires and is never deleted: numbers do not restart. */
+export interface ActiveRun {
+  /** The last number given to a run. */
+  readonly number: number;
+  /** The run that is going on; absent if none is. */
+  readonly active?: number;
+  /** What the active run was asked for. */
+  readonly request?: RunRequest;
+  /** Triggers that came meanwhile, folded into one, and an id that tells this folding from others. */
+  readonly pending?: RunRequest;
+  readonly pendingId?: string;
+  /** How the run before ended, until its record says so too. */
+  readonly ended?: { readonly run: number; readonly outcome: RunOutcome; readonly at: EpochMs };
+  /** The root's node id. A `reset` gives a new one. */
+  readonly root: string;
+  /** What the sweep saw of the active run: its progress then, and since how many rounds it is the same. */
+  readonly sweepSeen?: string;
+  readonly sweepRounds?: number;
+  readonly paused?: boolean;
+}
+
+export type RunRequest = Omit<StartRefreshRequest, 'pipeline'>;
+
+export const RUN_STATES = ['LISTING', 'READING', 'PUBLISHING', 'SUCCEEDED', 'PARTIAL', 'FAILED', 'CANCELLED'] as const;
+export type RunState = (typeof RUN_STATES)[number];
+export const isFinal = (state: RunState): boolean => ['SUCCEEDED', 'PARTIAL', 'FAILED', 'CANCELLED'].includes(state);
+
+export interface RunRecord {
+  readonly run: number;
+  readonly trigger: StartRefreshRequest['trigger'];
+  readonly state: RunState;
+  readonly startedAt: EpochMs;
+  readonly endedAt?: EpochMs;
+  /** What stands, and what this run did, as published. */
+  readonly totals?: Totals;
+  readonly ran?: RunTotals;
+  readonly manifest?: string;
+  readonly publishedAt?: EpochMs;
+  readonly error?: ErrorFacts;
+  /** Partitions and listings that failed so far, for a threshold. */
+  readonly failures?: number;
+  readonly warnings?: ReadonlySet<string>;
+}
+
+/**
+ * The table `runs`: per pipeline the item `ACTIVE`, and one item a run. The first decides, by single conditional writes;
+ * the others tell, and may lag behind it.
+ */
+export class RunStore {
+  readonly #table: Table;
+  readonly #newId: () => string;
+
+  constructor(table: Table, newId: () => string) {
+    this.#table = table;
+    this.#newId = newId;
+  }
+
+  async active(pipeline: string): Promise<ActiveRun | undefined> {
+    const item = await this.#table.get({ pk: pipeline, sk: ACTIVE });
+    return item && asActive(item);
+  }
+
+  /**
+   * Begins a run, or, if one is going on, leaves word that another is wanted.
+   *
+   * @returns the run's number, or undefined if it is pending now
+   */
+  async begin(request: StartRefreshRequest, now: EpochMs): Promise<number | undefined> {
+    const { pipeline, ...wanted } = request;
+    for (;;) {
+      const seen = await this.active(pipeline);
+      if (seen?.active !== undefined) {
+        const set = attributes({ pending: fold(seen.pending, wanted), pendingId: this.#newId() });
+        if (await this.#change(pipeline, { set }, [equals('active', seen.active), ...samePending(seen)])) return undefined;
+        continue;
+      }
+      const number = (seen?.number ?? 0) + 1;
+      const set = attributes({ number, active: number, root: seen?.root ?? this.#newId(), request: wanted });
+      const condition = seen ? [equals('number', seen.number), absent('active')] : [absent('number')];
+      if (!(await this.#change(pipeline, { set, remove: NEXT_RUN_CLEARS }, condition))) continue;
+      await this.openRecord(pipeline, number, wanted.trigger, now);
+      return number;
+    }
+  }
+
+  /**
+   * Ends a run: one write frees the item, or starts the pending run. The same write cancels: whatever still works for the
+   * old run is refused from then on.
+   *
+   * @returns undefined if the run was over already; else the number of the next run, if one begins
+   */
+  async end(pipeline: string, run: number, outcome: RunOutcome, now: EpochMs): Promise<{ next?: number } | undefined> {
+    for (;;) {
+      const seen = await this.active(pipeline);
+      if (seen?.active !== run) return undefined;
+      const ended = { run, outcome, at: now };
+      const next = seen.pending && { number: seen.number + 1, request: seen.pending };
+      const change = next
+        ? { set: attributes({ number: next.number, active: next.number, request: next.request, ended }), remove: NEXT_RUN_CLEARS }
+        : { set: attributes({ ended }), remove: [...NEXT_RUN_CLEARS, 'active', 'request'] };
+      if (!(await this.#change(pipeline, change, [equals('active', run), ...samePending(seen)]))) continue;
+      await this.closeRecord(pipeline, run, outcome, now);
+      if (!next) return {};
+      await this.openRecord(pipeline, next.number, next.request.trigger, now);
+      return { next: next.number };
+    }
+  }
+
+  /** A new root: every partition is NEW again. @returns the id of the old one, or undefined if a run is going on */
+  async resetRoot(pipeline: string): Promise<{ readonly old?: string } | undefined> {
+    const seen = await this.active(pipeline);
+    if (!seen) return {};
+    const changed = await this.#change(pipeline, { set: { root: this.#newId() } }, [absent('active'), equals('root', seen.root)]);
+    return changed ? { old: seen.root } : undefined;
+  }
+
+  async setPaused(pipeline: string, paused: boolean): Promise<void> {
+    const seen = await this.active(pipeline);
+    const set = attributes({ paused, ...(seen ? {} : { number: 0, root: this.#newId() }) });
+    await this.#change(pipeline, { set }, [seen ? equals('number', seen.number) : absent('number')]);
+  }
+
+  /** What the sweep saw this time. @returns undefined if the run is over */
+  async sawProgress(pipeline: string, run: number, sweepSeen: string, sweepRounds: number): Promise<ActiveRun | undefined> {
+    const item = await this.#table.update({ pk: pipeline, sk: ACTIVE }, { set: { sweepSeen, sweepRounds } }, [equals('active', run)]);
+    return item && asActive(item);
+  }
+
+  async record(pipeline: string, run: number): Promise<RunRecord | undefined> {
+    const item = await this.#table.get(recordKey(pipeline, run));
+    return item && asRecord(item);
+  }
+
+  /** The newest first. */
+  async *records(pipeline: string, options: { limit?: number; before?: number } = {}): AsyncGenerator<RunRecord> {
+    const { limit, before } = options;
+    const to = before === undefined ? 'run#~' : recordKey(pipeline, before).sk;
+    const range = { from: 'run#', to, reverse: true, ...(limit === undefined ? {} : { limit }) };
+    for await (const page of this.#table.query(pipeline, range)) yield* page.map(asRecord);
+  }
+
+  /** Facts of a run that is going on; nothing depends on them. */
+  async note(pipeline: string, run: number, facts: Partial<RunRecord>): Promise<void> {
+    await this.#table.update(recordKey(pipeline, run), { set: attributes(facts) }, [absent('endedAt')]);
+  }
+
+  async warn(pipeline: string, run: number, warning: string): Promise<void> {
+    await this.#table.update(recordKey(pipeline, run), { addToSet: { warnings: [warning.slice(0, 1000)] } });
+  }
+
+  /** @returns how many have failed in this run, this one included */
+  async countFailure(pipeline: string, run: number): Promise<number> {
+    const item = await this.#table.update(recordKey(pipeline, run), { increment: { failures: 1 } });
+    return (item?.failures as number | undefined) ?? 1;
+  }
+
+  /** Writes what became of a run whose end was decided; repeated, it keeps the first end. */
+  async closeRecord(pipeline: string, run: number, outcome: RunOutcome, now: EpochMs): Promise<void> {
+    const set = attributes({ ...outcome, run, endedAt: now, ttl: toTtl(addMs(now, HISTORY_KEPT)) });
+    await this.#table.update(recordKey(pipeline, run), { set }, [absent('endedAt')]);
+  }
+
+  /** Repeated, it changes nothing: the first start counts. */
+  async openRecord(pipeline: string, run: number, trigger: RunRequest['trigger'], now: EpochMs): Promise<void> {
+    await this.#table.update(recordKey(pipeline, run), { set: { run, trigger, state: 'LISTING', startedAt: now } }, [absent('run')]);
+  }
+
+  #change(pipeline: string, change: Parameters<Table['update']>[1], condition: Parameters<Table['update']>[2]) {
+    return this.#table.update({ pk: pipeline, sk: ACTIVE }, change, condition);
+  }
+}
+
+export type RunOutcome = Pick<RunRecord, 'state' | 'totals' | 'ran' | 'manifest' | 'error'>;
+
+const ACTIVE = 'ACTIVE';
+const HISTORY_KEPT = days(400);
+const NEXT_RUN_CLEARS = ['pending', 'pendingId', 'sweepSeen', 'sweepRounds'];
+
+const recordKey = (pipeline: string, run: number) => ({ pk: pipeline, sk: `run#${String(run).padStart(8, '0')}` });
+
+/** Two triggers that wait become one that does what both wanted. */
+function fold(waiting: RunRequest | undefined, wanted: RunRequest): RunRequest {
+  if (!waiting) return wanted;
+  const force = waiting.force === 'all' || wanted.force === 'all' ? 'all' : [...(waiting.force ?? []), ...(wanted.force ?? [])];
+  return {
+    trigger: wanted.trigger,
+    ...(force.length > 0 ? { force } : {}),
+    ...(waiting.confirmRemoval || wanted.confirmRemoval ? { confirmRemoval: true } : {}),
+  };
+}
+
+const samePending = ({ pendingId }: ActiveRun) => [pendingId === undefined ? absent('pendingId') : equals('pendingId', pendingId)];
+
+const asActive = (item: Item): ActiveRun => item as unknown as ActiveRun;
+const asRecord = (item: Item): RunRecord => item as unknown as RunRecord;

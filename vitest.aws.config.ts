@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+/** `npm run test:aws`: the contract suites against an AWS-compatible endpoint, which scripts/test-aws.mjs starts. */
+export default defineConfig({
+  test: {
+    include: ['test/aws/**/*.test.ts'],
+    pool: 'forks',
+    // Visibility timeouts and delays are real seconds there.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});

@@ -1,0 +1,12 @@
+import { configDefaults, defineConfig } from 'vitest/config';
+
+/** `npm test`: everything that needs no service but this machine. */
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: [...configDefaults.exclude, 'test/aws/**'],
+    // Processes, not threads: tests of the embedded backend open SQLite files and send signals.
+    pool: 'forks',
+    testTimeout: 20_000,
+  },
+});
