@@ -37,7 +37,10 @@ export class ContextError extends IngestError {
   readonly retryable: boolean;
 
   constructor(pipeline: string, cause: unknown) {
-    super(`the connector of ${pipeline} could not build its context: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    super(
+      `the connector of ${pipeline} could not build its context: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
     this.retryable = isRetryable(cause);
   }
 }
@@ -57,7 +60,8 @@ export function connectorService(options: ConnectorServiceOptions): ConnectorSer
     try {
       const context = await connector.context(credential, { log, signal });
       const tookMs = epochMs(clock()) - began;
-      if (tookMs > SLOW_MS) log.warn('building the context took long', { pipeline: pipeline.name, tookMs, limitMs: SLOW_MS });
+      if (tookMs > SLOW_MS)
+        log.warn('building the context took long', { pipeline: pipeline.name, tookMs, limitMs: SLOW_MS });
       return { connector, context };
     } catch (error) {
       throw new ContextError(pipeline.name, error);

@@ -17,7 +17,10 @@ export function deadlineOf(context: InvocationContext): Deadline & Disposable {
   const stop = new AbortController();
   const left = context.getRemainingTimeInMillis() - RESERVE_MS;
   // setTimeout takes 31 bits of milliseconds, and a worker without a limit answers Infinity.
-  const timer = Number.isFinite(left) && left < 2 ** 31 ? setTimeout(() => stop.abort(new DeadlineError()), Math.max(0, left)) : undefined;
+  const timer =
+    Number.isFinite(left) && left < 2 ** 31
+      ? setTimeout(() => stop.abort(new DeadlineError()), Math.max(0, left))
+      : undefined;
   timer?.unref();
   return {
     remainingMs: () => context.getRemainingTimeInMillis() - RESERVE_MS,
@@ -26,7 +29,10 @@ export function deadlineOf(context: InvocationContext): Deadline & Disposable {
   };
 }
 
-export const noDeadline = (signal: AbortSignal = new AbortController().signal): Deadline => ({ remainingMs: () => Infinity, signal });
+export const noDeadline = (signal: AbortSignal = new AbortController().signal): Deadline => ({
+  remainingMs: () => Infinity,
+  signal,
+});
 
 /** The function's time is up. What was going on goes on in the next invocation. */
 export class DeadlineError extends Error {

@@ -41,7 +41,12 @@ const STACK_MAX_CHARS = 2048;
 
 export function errorFacts(error: unknown, redact: (text: string) => string = (text) => text): ErrorFacts {
   if (!(error instanceof Error)) {
-    return { name: 'Error', code: 'Uncaught', message: redact(String(error)).slice(0, MESSAGE_MAX_CHARS), retryable: false };
+    return {
+      name: 'Error',
+      code: 'Uncaught',
+      message: redact(String(error)).slice(0, MESSAGE_MAX_CHARS),
+      retryable: false,
+    };
   }
   const cause = error.cause instanceof Error && error.cause.message ? ` (${error.cause.message})` : '';
   return {
@@ -60,8 +65,18 @@ function codeOf(error: Error): string {
 
 /** Errors of the network that say nothing about the request: it may be sent again. */
 const SOCKET_CODES = new Set([
-  'ECONNRESET', 'ECONNREFUSED', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EAI_AGAIN', 'ENETUNREACH', 'EHOSTUNREACH',
-  'UND_ERR_SOCKET', 'UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT',
+  'ECONNRESET',
+  'ECONNREFUSED',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EAI_AGAIN',
+  'ENETUNREACH',
+  'EHOSTUNREACH',
+  'UND_ERR_SOCKET',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
 ]);
 
 /**

@@ -27,13 +27,17 @@ export interface LoggerOptions {
 /** One JSON object a line: time, level, message, then the facts. Everything passes the redactor. */
 export function jsonLogger(options: LoggerOptions, fixed: Facts = {}): Logger {
   const { clock, redactor, level = 'info', write = (line: string) => void process.stdout.write(`${line}\n`) } = options;
-  const log = (at: LogLevel) => (message: string, facts: Facts = {}) => {
-    if (ORDER.indexOf(at) < ORDER.indexOf(level)) return;
-    const line = JSON.stringify({ time: clock().toISOString(), level: at, message, ...fixed, ...facts }, (_key, value) =>
-      value instanceof Error ? errorFacts(value) : typeof value === 'bigint' ? String(value) : value,
-    );
-    write(redactor.redact(line));
-  };
+  const log =
+    (at: LogLevel) =>
+    (message: string, facts: Facts = {}) => {
+      if (ORDER.indexOf(at) < ORDER.indexOf(level)) return;
+      const line = JSON.stringify(
+        { time: clock().toISOString(), level: at, message, ...fixed, ...facts },
+        (_key, value) =>
+          value instanceof Error ? errorFacts(value) : typeof value === 'bigint' ? String(value) : value,
+      );
+      write(redactor.redact(line));
+    };
   return {
     debug: log('debug'),
     info: log('info'),

@@ -12,7 +12,13 @@ export type Garbage =
   /** A part or manifest of a node. */
   | { readonly kind: 'manifests'; readonly node: string; readonly keys: readonly string[] }
   /** A node that its parent names no more, under the child's name, with all below it. */
-  | { readonly kind: 'node'; readonly parent: string; readonly name: string; readonly node: string }
+  | {
+      readonly kind: 'node';
+      readonly parent: string;
+      readonly name: string;
+      readonly node: string;
+      readonly keepsObjects?: boolean;
+    }
   /** The table items of a layout that a node does not use. */
   | { readonly kind: 'layout'; readonly node: string; readonly layout: string; readonly shards: number };
 

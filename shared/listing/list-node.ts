@@ -31,7 +31,11 @@ export type ListingEnd = { readonly complete: true } | { readonly complete: fals
  * @returns complete, or the cursor of the checkpoint at which it was stopped because time ran out
  * @throws {ListingFailedError} the connector threw, or yielded what is no node; nothing of this listing counts
  */
-export async function listNode(source: OpenSource, into: Listing | FeedListing, options: ListNodeOptions): Promise<ListingEnd> {
+export async function listNode(
+  source: OpenSource,
+  into: Listing | FeedListing,
+  options: ListNodeOptions,
+): Promise<ListingEnd> {
   const { pipeline, run, path, metadata, strict, deadline, stopWithinMs, log, metric, resumeFrom } = options;
   let stopAt: { readonly cursor: JsonValue } | undefined;
   const listRun: ListRun = {
@@ -64,7 +68,10 @@ export async function listNode(source: OpenSource, into: Listing | FeedListing, 
     return { complete: true };
   } catch (error) {
     if (deadline.signal.aborted && !(error instanceof ListingTooLongError)) {
-      throw new ListingFailedError(path, new ListingTooLongError(path, { cause: error instanceof DeadlineError ? undefined : error }));
+      throw new ListingFailedError(
+        path,
+        new ListingTooLongError(path, { cause: error instanceof DeadlineError ? undefined : error }),
+      );
     }
     throw new ListingFailedError(path, error);
   }
@@ -80,7 +87,9 @@ export function checkCursor(cursor: JsonValue): void {
   const text = JSON.stringify(cursor);
   const size = text === undefined ? undefined : Buffer.byteLength(text);
   if (size === undefined || size > CURSOR_MAX_BYTES) {
-    throw new InvalidInputError(`a checkpoint's cursor must be JSON of at most ${CURSOR_MAX_BYTES} bytes, got ${size ?? typeof cursor}`);
+    throw new InvalidInputError(
+      `a checkpoint's cursor must be JSON of at most ${CURSOR_MAX_BYTES} bytes, got ${size ?? typeof cursor}`,
+    );
   }
 }
 
@@ -107,7 +116,9 @@ export class PrefixCycleError extends IngestError {
   readonly code = 'PrefixCycle';
   readonly retryable = false;
   constructor(path: readonly string[], child: string) {
-    super(`${shown(path)} lists ${JSON.stringify(child)} with the metadata of a node above it: it would be listed for ever`);
+    super(
+      `${shown(path)} lists ${JSON.stringify(child)} with the metadata of a node above it: it would be listed for ever`,
+    );
   }
 }
 

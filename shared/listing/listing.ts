@@ -38,7 +38,11 @@ export class Listing {
 
   constructor(options: ListingOptions) {
     this.#options = options;
-    this.#spool = new Spool(options.spoolFolder, SLOTS, options.spoolBudgetBytes ? { budgetBytes: options.spoolBudgetBytes } : {});
+    this.#spool = new Spool(
+      options.spoolFolder,
+      SLOTS,
+      options.spoolBudgetBytes ? { budgetBytes: options.spoolBudgetBytes } : {},
+    );
   }
 
   /** How many children, duplicates counted. */
@@ -88,7 +92,8 @@ export class Listing {
       if (only === 'nodes' && line.charCodeAt(0) === LEAF_MARK) continue;
       const child = listingChild(parseListed(JSON.parse(line.slice(1)) as JsonObject, path, { strict }));
       const other = children.get(child.sk);
-      if (other && other.fingerprint !== child.fingerprint && child.kind === 'leaf') throw new DuplicatePartitionError(path, other, child);
+      if (other && other.fingerprint !== child.fingerprint && child.kind === 'leaf')
+        throw new DuplicatePartitionError(path, other, child);
       if (other) duplicates += 1;
       else sums.add(0, this.#text(child));
       children.set(child.sk, child);
@@ -100,10 +105,17 @@ export class Listing {
   async save(): Promise<{ readonly state: ListingState; readonly data: AsyncIterable<Uint8Array> }> {
     const { index, data } = await this.#spool.save();
     const nodeCounts = Buffer.from(this.#nodeCounts.buffer).toString('base64');
-    return { state: { index, total: this.#total, sums: Buffer.from(this.#sums.toBytes()).toString('base64'), nodeCounts }, data };
+    return {
+      state: { index, total: this.#total, sums: Buffer.from(this.#sums.toBytes()).toString('base64'), nodeCounts },
+      data,
+    };
   }
 
-  static async restore(options: ListingOptions, state: ListingState, data: AsyncIterable<Uint8Array>): Promise<Listing> {
+  static async restore(
+    options: ListingOptions,
+    state: ListingState,
+    data: AsyncIterable<Uint8Array>,
+  ): Promise<Listing> {
     const listing = new Listing(options);
     await listing.#spool.restore(state.index, data);
     listing.#total = state.total;

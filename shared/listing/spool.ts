@@ -1,5 +1,5 @@
-import { open, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { newId } from '../core/ids.ts';
 import { MIB } from '../core/units.ts';

@@ -138,7 +138,10 @@ export class NodeStore {
   }
 
   /** A node with the shards of its present layout; one query. */
-  async load(pipeline: string, id: string): Promise<{ node: NodeRecord; shards: Map<number, ShardRecord> } | undefined> {
+  async load(
+    pipeline: string,
+    id: string,
+  ): Promise<{ node: NodeRecord; shards: Map<number, ShardRecord> } | undefined> {
     let node: NodeRecord | undefined;
     const all: ShardRecord[] = [];
     for await (const page of this.#table.query(nodeKey(pipeline, id), { from: NODE })) {
@@ -149,7 +152,10 @@ export class NodeStore {
     }
     if (!node) return undefined;
     const { layout } = node;
-    return { node, shards: new Map(all.filter((shard) => shard.layout === layout.id).map((shard) => [shard.shard, shard])) };
+    return {
+      node,
+      shards: new Map(all.filter((shard) => shard.layout === layout.id).map((shard) => [shard.shard, shard])),
+    };
   }
 
   async get(pipeline: string, id: string): Promise<NodeRecord | undefined> {
@@ -172,7 +178,7 @@ export class NodeStore {
     const { place, error, ...others } = fields;
     const change: Change = {
       set: attributes({ ...others, id, version: version + 1, place, error }),
-      remove: ['shards', 'done', ...(place ? [] : ['place']), ...(error ? [] : ['error'])],
+      remove: ['shards', 'done', 'step', ...(place ? [] : ['place']), ...(error ? [] : ['error'])],
     };
     return this.#updateNode(pipeline, id, change, [version === 0 ? absent('version') : equals('version', version)]);
   }
@@ -188,9 +194,21 @@ export class NodeStore {
     return this.#updateNode(pipeline, id, change, [equals('plan', plan), ...unbuiltSince(builds)]);
   }
 
-  sent(pipeline: string, id: string, plan: Plan, shards: readonly number[], feed?: FeedState): Promise<NodeRecord | undefined> {
+  sent(
+    pipeline: string,
+    id: string,
+    plan: Plan,
+    shards: readonly number[],
+    feed?: FeedState,
+  ): Promise<NodeRecord | undefined> {
     const set = attributes({ state: 'SENT', shards, feed });
     return this.changeInPlan(pipeline, id, plan, { set });
+  }
+
+  /** Of all deliveries that would go on with the planning of a node from one step, one may. */
+  claimStep(pipeline: string, id: string, plan: Plan, step: number): Promise<NodeRecord | undefined> {
+    const condition = [equals('plan', plan), equals('state', 'PLANNED'), anyOf(absent('step'), below('step', step))];
+    return this.#updateNode(pipeline, id, { set: { step } }, condition);
   }
 
   shardDone(key: ShardKey, plan: Plan): Promise<NodeRecord | undefined> {
@@ -232,14 +250,25 @@ export class NodeStore {
     });
   }
 
-  memberDone(key: ShardKey, plan: Plan, member: string, facts: { retaken?: boolean } = {}): Promise<ShardRecord | undefined> {
-    return this.changeShardInPlan(key, plan, { addToSet: { done: [member] }, ...(facts.retaken ? { set: { retaken: true } } : {}) });
+  memberDone(
+    key: ShardKey,
+    plan: Plan,
+    member: string,
+    facts: { retaken?: boolean } = {},
+  ): Promise<ShardRecord | undefined> {
+    return this.changeShardInPlan(key, plan, {
+      addToSet: { done: [member] },
+      ...(facts.retaken ? { set: { retaken: true } } : {}),
+    });
   }
 
   /** A child tells that it is done, and in which run what it shows last changed. */
   async childDone(key: ShardKey, plan: Plan, child: string, changed: number): Promise<ShardRecord | undefined> {
     const change: Change = { addToSet: { done: [child] }, set: { childChanged: changed } };
-    const newer = await this.#updateShard(key, change, [equals('plan', plan), anyOf(absent('childChanged'), below('childChanged', changed))]);
+    const newer = await this.#updateShard(key, change, [
+      equals('plan', plan),
+      anyOf(absent('childChanged'), below('childChanged', changed)),
+    ]);
     return newer ?? this.memberDone(key, plan, child);
   }
 
@@ -286,7 +315,11 @@ export class NodeStore {
     for await (const page of this.#table.query(pk, { from: prefix, to: `${prefix}~` })) {
       for (const item of page) {
         const number = item.number as number;
-        found.set(number, { number, take: item.take as number, leasedUntil: (item.leasedUntil as number | undefined) ?? 0 });
+        found.set(number, {
+          number,
+          take: item.take as number,
+          leasedUntil: (item.leasedUntil as number | undefined) ?? 0,
+        });
       }
     }
     return found;
@@ -306,7 +339,8 @@ export class NodeStore {
   /** Shards of any layout of a node, for walking what is dead. */
   async allShards(pipeline: string, id: string): Promise<ShardRecord[]> {
     const found: ShardRecord[] = [];
-    for await (const page of this.#table.query(nodeKey(pipeline, id), { from: 'shard#' })) found.push(...page.map(asShard));
+    for await (const page of this.#table.query(nodeKey(pipeline, id), { from: 'shard#' }))
+      found.push(...page.map(asShard));
     return found;
   }
 

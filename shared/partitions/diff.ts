@@ -24,7 +24,12 @@ export interface DiffContext {
 }
 
 export interface Diff<L extends ListedChild> {
-  readonly due: readonly { readonly listed: L; readonly item?: PartitionRecord; readonly reason: Reason; readonly anew: boolean }[];
+  readonly due: readonly {
+    readonly listed: L;
+    readonly item?: PartitionRecord;
+    readonly reason: Reason;
+    readonly anew: boolean;
+  }[];
   readonly settled: readonly { readonly item: PartitionRecord; readonly action: Settling }[];
   /** Child nodes that are listed, with their item if they keep their id. */
   readonly children: readonly { readonly listed: L; readonly item?: PartitionRecord; readonly anew: boolean }[];

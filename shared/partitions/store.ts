@@ -4,7 +4,17 @@ import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { EpochMs } from '../core/units.ts';
 import type { Plan } from '../nodes/plan.ts';
 import { attributes, type ShardKey } from '../nodes/store.ts';
-import { absent, anyOf, atMost, type Change, type Clause, equals, type Item, present, type Table } from '../tables/table.ts';
+import {
+  absent,
+  anyOf,
+  atMost,
+  type Change,
+  type Clause,
+  equals,
+  type Item,
+  present,
+  type Table,
+} from '../tables/table.ts';
 
 export type PartitionKind = 'leaf' | 'folder' | 'feed';
 
@@ -126,7 +136,9 @@ export class PartitionStore {
   /** Writes a mark of this plan. @returns false if a newer plan has been here: its writer stops at once */
   async mark(shard: ShardKey, sk: string, plan: Plan, change: Change): Promise<boolean> {
     const marked = { ...change, set: attributes({ ...change.set, plan }) };
-    const item = await this.#table.update({ pk: partitionKey(shard), sk }, marked, [anyOf(absent('plan'), atMost('plan', plan))]);
+    const item = await this.#table.update({ pk: partitionKey(shard), sk }, marked, [
+      anyOf(absent('plan'), atMost('plan', plan)),
+    ]);
     return item !== undefined;
   }
 
@@ -143,7 +155,11 @@ export class PartitionStore {
   }
 
   /** Claims a partition for a take: whoever wrote in an earlier one is refused from now on. */
-  async claim(shard: ShardKey, { sk, plan, due }: { sk: string; plan: Plan; due: string }, take: number): Promise<PartitionRecord | undefined> {
+  async claim(
+    shard: ShardKey,
+    { sk, plan, due }: { sk: string; plan: Plan; due: string },
+    take: number,
+  ): Promise<PartitionRecord | undefined> {
     const condition = [equals('plan', plan), equals('due', due), anyOf(absent('take'), atMost('take', take))];
     const change = { set: { take }, increment: { lost: 1 } };
     const item = await this.#table.update({ pk: partitionKey(shard), sk }, change, condition);
@@ -155,7 +171,12 @@ export class PartitionStore {
     const key = { pk: partitionKey(shard), sk };
     const condition = [equals('plan', plan), present('gone')];
     if (!tombstones) await this.#table.delete(key, condition);
-    else await this.#table.update(key, { set: { aside: 'tombstone' }, remove: ['gone', 'landed', 'group', 'spare'] }, condition);
+    else
+      await this.#table.update(
+        key,
+        { set: { aside: 'tombstone' }, remove: ['gone', 'landed', 'group', 'spare'] },
+        condition,
+      );
   }
 
   /** Deletes what an earlier plan marked as gone. */
@@ -166,7 +187,9 @@ export class PartitionStore {
   // Copies for a larger layout, and collection
 
   async copy(to: (record: PartitionRecord) => ShardKey, records: readonly PartitionRecord[]): Promise<void> {
-    await this.#table.putMany(records.map((record) => ({ ...attributes(record), pk: partitionKey(to(record)), sk: record.sk }) as Item));
+    await this.#table.putMany(
+      records.map((record) => ({ ...attributes(record), pk: partitionKey(to(record)), sk: record.sk }) as Item),
+    );
   }
 
   async remove(shard: ShardKey, sortKeys: readonly string[]): Promise<void> {

@@ -12,7 +12,10 @@ export interface PipelineCatalog {
 }
 
 /** What was found in one file of `pipelines/`. */
-export type LoadedPipeline = { readonly file: string } & ({ readonly pipeline: Pipeline } | { readonly error: unknown });
+export type LoadedPipeline = { readonly file: string } & (
+  | { readonly pipeline: Pipeline }
+  | { readonly error: unknown }
+);
 
 /** @throws {InvalidPipelineError} two files define one name */
 export function catalogOf(loaded: readonly LoadedPipeline[]): PipelineCatalog {
@@ -30,7 +33,9 @@ export function catalogOf(loaded: readonly LoadedPipeline[]): PipelineCatalog {
       const found = byName.get(name);
       if (found) return found.pipeline;
       // A file is usually called as its pipeline: then its own error says more than that the name is unknown.
-      const own = broken.find(({ file }) => file.replace(/\.[a-z]+$/, '').endsWith(name)) ?? (byName.size === 0 ? broken[0] : undefined);
+      const own =
+        broken.find(({ file }) => file.replace(/\.[a-z]+$/, '').endsWith(name)) ??
+        (byName.size === 0 ? broken[0] : undefined);
       if (own && 'error' in own) throw invalidPipeline(own.file, own.error);
       throw new UnknownPipelineError(name, [...byName.keys()].sort());
     },

@@ -75,7 +75,11 @@ export function secret(reference: string): SecretReference {
 }
 
 /** A pipeline with its defaults, and what identifies the bytes it would make. */
-export interface Pipeline extends Omit<Required<PipelineOptions>, 'credentials' | 'description' | 'failurePolicy' | 'longReads' | 'retainDays' | 'land'> {
+export interface Pipeline
+  extends Omit<
+    Required<PipelineOptions>,
+    'credentials' | 'description' | 'failurePolicy' | 'longReads' | 'retainDays' | 'land'
+  > {
   readonly description?: string;
   readonly credentials?: SecretReference;
   readonly failurePolicy?: FailurePolicy;
@@ -96,7 +100,10 @@ const SPEC = {
   jitterMinutes: { kind: 'integer', min: 0, max: 1440, default: 0 },
   land: {
     kind: 'object',
-    fields: { format: { kind: 'string', oneOf: ['raw'] }, compression: { kind: 'string', oneOf: ['none', 'gzip', 'zstd'] } },
+    fields: {
+      format: { kind: 'string', oneOf: ['raw'] },
+      compression: { kind: 'string', oneOf: ['none', 'gzip', 'zstd'] },
+    },
   },
   failurePolicy: { kind: ['string', 'object'] },
   retries: { kind: 'integer', min: 0, max: 20, default: 5 },

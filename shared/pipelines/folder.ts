@@ -2,7 +2,13 @@ import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { isObject } from '../core/json.ts';
-import { catalogOf, invalidPipeline, InvalidPipelineError, type LoadedPipeline, type PipelineCatalog } from './catalog.ts';
+import {
+  catalogOf,
+  InvalidPipelineError,
+  invalidPipeline,
+  type LoadedPipeline,
+  type PipelineCatalog,
+} from './catalog.ts';
 import type { Pipeline } from './define.ts';
 
 const PIPELINE_FILE = /^[a-z0-9][\w.-]*\.(ts|mts|js|mjs)$/;

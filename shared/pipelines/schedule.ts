@@ -11,17 +11,20 @@ export function checkSchedule(schedule: string, timezone: string): string[] {
   if (rate) {
     const [, count, unit] = rate;
     if (Number(count) < 1) complaints.push(`"schedule" must have a rate of at least 1, got ${shown}`);
-    if ((Number(count) === 1) === unit!.endsWith('s')) complaints.push(`"schedule" must read rate(1 hour) or rate(2 hours), got ${shown}`);
+    if ((Number(count) === 1) === unit!.endsWith('s'))
+      complaints.push(`"schedule" must read rate(1 hour) or rate(2 hours), got ${shown}`);
   } else if (cron) {
     const fields = cron[1]!.trim().split(/\s+/);
-    if (fields.length !== CRON_FIELDS.length) complaints.push(`"schedule" must have the 6 fields ${CRON_FIELDS.join(', ')}, got ${shown}`);
+    if (fields.length !== CRON_FIELDS.length)
+      complaints.push(`"schedule" must have the 6 fields ${CRON_FIELDS.join(', ')}, got ${shown}`);
     else if ((fields[2] === '?') === (fields[4] === '?')) {
       complaints.push(`"schedule" must have ? as day of month or as day of week, and not as both, got ${shown}`);
     }
   } else if (schedule !== 'manual') {
     complaints.push(`"schedule" must be manual, rate(…) or cron(…), got ${shown}`);
   }
-  if (!isTimezone(timezone)) complaints.push(`"timezone" must be an IANA name such as Europe/Berlin, got ${JSON.stringify(timezone)}`);
+  if (!isTimezone(timezone))
+    complaints.push(`"timezone" must be an IANA name such as Europe/Berlin, got ${JSON.stringify(timezone)}`);
   return complaints;
 }
 

@@ -1,8 +1,8 @@
 import type { Metadata } from '../connectors/connector.ts';
-import { errorFacts, isRetryable } from '../core/errors.ts';
 import { noDeadline } from '../core/deadline.ts';
-import type { NodeRecord } from '../nodes/store.ts';
+import { errorFacts, isRetryable } from '../core/errors.ts';
 import { runOf } from '../nodes/plan.ts';
+import type { NodeRecord } from '../nodes/store.ts';
 import type { RefreshDeps } from './deps.ts';
 
 /**
@@ -11,7 +11,7 @@ import type { RefreshDeps } from './deps.ts';
  */
 export async function acknowledge(pipelineName: string, node: NodeRecord, deps: RefreshDeps): Promise<void> {
   const pipeline = await deps.pipelines.get(pipelineName);
-  if (!pipeline.source.connector.acknowledge || node.totals.failed > 0 && node.kind !== 'feed') return;
+  if (!pipeline.source.connector.acknowledge || (node.totals.failed > 0 && node.kind !== 'feed')) return;
   try {
     const { connector, context } = await deps.connectors.open(pipeline, noDeadline().signal);
     await connector.acknowledge?.(context, {
@@ -23,6 +23,11 @@ export async function acknowledge(pipelineName: string, node: NodeRecord, deps: 
     if (isRetryable(error)) throw error;
     const facts = errorFacts(error, deps.redactor.redact);
     deps.log.warn('the source refused an acknowledgement', { pipeline: pipelineName, path: node.path, error: facts });
-    if (node.plan) await deps.runs.warn(pipelineName, runOf(node.plan), `acknowledging ${node.path.join('/')} failed: ${facts.message}`);
+    if (node.plan)
+      await deps.runs.warn(
+        pipelineName,
+        runOf(node.plan),
+        `acknowledging ${node.path.join('/')} failed: ${facts.message}`,
+      );
   }
 }

@@ -3,7 +3,14 @@ import { writeGarbage } from '../landing/garbage.ts';
 import { manifestKey } from '../landing/keys.ts';
 import { encodeNodeManifest, type NodeManifest } from '../landing/manifest.ts';
 import { type Plan, runOf } from '../nodes/plan.ts';
-import { allShardsDone, attributes, isComplete, type NodeRecord, type ShardKey, type ShardRecord } from '../nodes/store.ts';
+import {
+  allShardsDone,
+  attributes,
+  isComplete,
+  type NodeRecord,
+  type ShardKey,
+  type ShardRecord,
+} from '../nodes/store.ts';
 import { addRan, addTotals, NO_TOTALS, noneIn } from '../nodes/totals.ts';
 import { acknowledge } from './acknowledge.ts';
 import type { RefreshDeps } from './deps.ts';

@@ -38,7 +38,11 @@ export async function guardRemoval(
   const facts = { pipeline: pipeline.name, run, path: task.identity.path, going, standing };
   if (pipeline.deleteGuard === 'hold' && !task.active.request?.confirmRemoval) throw new RemovalHeldError(facts);
   deps.log.warn('a listing removes most of a node', facts);
-  await deps.runs.warn(pipeline.name, run, `${where(facts.path)}: ${going} of ${standing} partitions are no longer listed`);
+  await deps.runs.warn(
+    pipeline.name,
+    run,
+    `${where(facts.path)}: ${going} of ${standing} partitions are no longer listed`,
+  );
 }
 
 const isTooMuch = (going: number, standing: number) => going >= GUARDED_FROM && going > standing * GUARDED_SHARE;
@@ -49,7 +53,12 @@ function isChanged({ shard }: ShardRecord, { node }: NodeTask, layout: Layout, c
 }
 
 /** Counted from the parts, so that the table is not read twice. */
-async function countGoing(suspect: readonly ShardRecord[], listing: Listing, layout: Layout, deps: RefreshDeps): Promise<number> {
+async function countGoing(
+  suspect: readonly ShardRecord[],
+  listing: Listing,
+  layout: Layout,
+  deps: RefreshDeps,
+): Promise<number> {
   let going = 0;
   for (const { part } of suspect) {
     if (!part) continue;
@@ -58,8 +67,8 @@ async function countGoing(suspect: readonly ShardRecord[], listing: Listing, lay
     for (const entry of entries) {
       if (entry.kind === 'tombstone') continue;
       const shard = shardOf(slotOf(entry.name), layout.shards);
-      let names = listed.get(shard);
-      if (!names) listed.set(shard, (names = new Set([...(await listing.children(shard, layout.shards)).children.values()].map(named))));
+      const names = listed.get(shard) ?? new Set([...(await listing.children(shard, layout.shards)).children.values()].map(named));
+      listed.set(shard, names);
       if (!names.has(named(entry))) going += entry.kind === 'leaf' ? 1 : entry.totals.partitions;
     }
   }
@@ -76,7 +85,12 @@ export class RemovalHeldError extends IngestError {
   readonly code = 'RemovalHeld';
   readonly retryable = false;
 
-  constructor({ pipeline, path, going, standing }: { pipeline: string; path: readonly string[]; going: number; standing: number }) {
+  constructor({
+    pipeline,
+    path,
+    going,
+    standing,
+  }: { pipeline: string; path: readonly string[]; going: number; standing: number }) {
     super(
       `the listing of ${where(path)} would remove ${going} of ${standing} partitions; ` +
         `nothing was changed. If that is right: landfall confirm ${pipeline}`,

@@ -12,7 +12,13 @@ export const policyOf = (pipeline: Pipeline, kind: 'folder' | 'feed'): FailurePo
  *
  * @returns true if the run is over
  */
-export async function countFailure(pipeline: Pipeline, run: number, kind: 'folder' | 'feed', error: ErrorFacts, deps: RefreshDeps): Promise<boolean> {
+export async function countFailure(
+  pipeline: Pipeline,
+  run: number,
+  kind: 'folder' | 'feed',
+  error: ErrorFacts,
+  deps: RefreshDeps,
+): Promise<boolean> {
   const policy = policyOf(pipeline, kind);
   if (policy === 'partition') return false;
   if (policy !== 'connector') {
@@ -27,7 +33,12 @@ export async function countFailure(pipeline: Pipeline, run: number, kind: 'folde
 export async function endRun(pipeline: string, run: number, outcome: RunOutcome, deps: RefreshDeps): Promise<void> {
   const ended = await deps.runs.end(pipeline, run, outcome, nowMs(deps));
   if (!ended) return;
-  deps.log.info('run ended', { pipeline, run, state: outcome.state, ...(outcome.error ? { error: outcome.error } : {}) });
+  deps.log.info('run ended', {
+    pipeline,
+    run,
+    state: outcome.state,
+    ...(outcome.error ? { error: outcome.error } : {}),
+  });
   if (ended.next !== undefined) await sendRoot(pipeline, ended.next, deps);
 }
 
@@ -35,5 +46,7 @@ export async function endRun(pipeline: string, run: number, outcome: RunOutcome,
 export async function sendRoot(pipeline: string, run: number, deps: RefreshDeps): Promise<void> {
   const active = await deps.runs.active(pipeline);
   if (active?.active !== run) return;
-  await deps.queues.send('list-objects', [{ body: JSON.stringify({ pipeline, run, node: active.root }), group: pipeline }]);
+  await deps.queues.send('list-objects', [
+    { body: JSON.stringify({ pipeline, run, node: active.root }), group: pipeline },
+  ]);
 }

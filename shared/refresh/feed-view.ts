@@ -20,7 +20,8 @@ export function shownOfFeed(feed: FeedState, shards: readonly ShardRecord[]): Fe
   const missing = shards.flatMap((shard) => shard.feed?.missing ?? []).sort((a, b) => a - b);
   const landedTo = (from: number): number => missing.find((number) => number >= from) ?? feed.end;
   const newest = feed.generations.at(-1);
-  const shown = feed.generations.findLast((generation) => landedTo(generation.from) >= generation.openedTo) ?? feed.generations[0];
+  const shown =
+    feed.generations.findLast((generation) => landedTo(generation.from) >= generation.openedTo) ?? feed.generations[0];
   if (!shown || !newest) return { shown: { from: 0, to: 0 } };
   const end = endOf(shown, feed);
   const to = Math.min(landedTo(shown.from), end);

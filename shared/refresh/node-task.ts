@@ -35,7 +35,11 @@ const ROOT: NodeIdentity = { kind: 'folder', path: [], metadata: null, metadataI
  *
  * @returns undefined if the parent names it no more: the message is out of date
  */
-export async function identify(message: ListObjectsMessage, node: NodeRecord | undefined, deps: RefreshDeps): Promise<NodeIdentity | undefined> {
+export async function identify(
+  message: ListObjectsMessage,
+  node: NodeRecord | undefined,
+  deps: RefreshDeps,
+): Promise<NodeIdentity | undefined> {
   const { pipeline, place, key, metadataId = '' } = message;
   if (!place || !key) return ROOT;
   if (node && node.version > 0 && node.metadataId === metadataId) return node;
@@ -58,7 +62,10 @@ export function forcing({ request }: ActiveRun, path: readonly string[]): Forcin
   const here = path.join('/');
   if (force === 'all' || force.some((forced) => isBelow(here, forced))) return { all: true, names: new Set() };
   const below = here === '' ? '' : `${here}/`;
-  return { all: false, names: new Set(force.filter((forced) => forced.startsWith(below)).map((forced) => forced.slice(below.length))) };
+  return {
+    all: false,
+    names: new Set(force.filter((forced) => forced.startsWith(below)).map((forced) => forced.slice(below.length))),
+  };
 }
 
 export interface Forcing {
@@ -68,4 +75,5 @@ export interface Forcing {
 
 const NOT_FORCED: Forcing = { all: false, names: new Set() };
 
-const isBelow = (path: string, forced: string) => path === forced || path.startsWith(forced.endsWith('/') ? forced : `${forced}/`);
+const isBelow = (path: string, forced: string) =>
+  path === forced || path.startsWith(forced.endsWith('/') ? forced : `${forced}/`);

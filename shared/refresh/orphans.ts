@@ -13,14 +13,23 @@ const COMPRESSIONS = ['none', 'gzip', 'zstd'] as const;
  * could not say so, but where it wrote follows from its plan and number.
  */
 export function keysOfTakes(key: ShardKey, item: PartitionRecord, takes: number): string[] {
-  const named = new Set([...(item.landed?.objects ?? []), ...(item.progress?.segments ?? [])].map((object) => object.key));
+  const named = new Set(
+    [...(item.landed?.objects ?? []), ...(item.progress?.segments ?? [])].map((object) => object.key),
+  );
   const fingerprint = item.due ?? item.landed?.fingerprint ?? '';
   // One more than are saved: the one that a take was writing when it ended.
   const segments = 1 + Math.max(item.progress?.segments.length ?? 0, item.landed?.objects.length ?? 0);
   const keys: string[] = [];
   for (let take = 1; take <= takes; take++) {
     for (let segment = 0; segment < segments; segment++) {
-      const parts = { pipeline: key.pipeline, node: key.node, sk: item.sk, name: item.name, fingerprint, plan: item.plan };
+      const parts = {
+        pipeline: key.pipeline,
+        node: key.node,
+        sk: item.sk,
+        name: item.name,
+        fingerprint,
+        plan: item.plan,
+      };
       for (const compression of COMPRESSIONS) {
         const written = dataKey({ ...parts, take, segment, compression });
         if (!named.has(written)) keys.push(written);
@@ -33,7 +42,7 @@ export function keysOfTakes(key: ShardKey, item: PartitionRecord, takes: number)
 /** What a plan that was not carried out left behind in a shard, before another plan overwrites its marks. */
 export async function orphansOfMarks(
   key: ShardKey,
-  plan: Plan,
+  plan: Plan | undefined,
   items: Iterable<PartitionRecord>,
   keepsProgress: (item: PartitionRecord) => boolean,
   deps: Pick<RefreshDeps, 'nodes'>,
@@ -45,8 +54,8 @@ export async function orphansOfMarks(
     const keys = [...(item.spare ?? [])];
     if (item.progress && !keepsProgress(item)) keys.push(...item.progress.segments.map((segment) => segment.key));
     if (item.due !== undefined && item.group !== undefined) {
-      let groups = takesOf.get(item.plan);
-      if (!groups) takesOf.set(item.plan, (groups = await deps.nodes.groups(key, item.plan)));
+      const groups = takesOf.get(item.plan) ?? (await deps.nodes.groups(key, item.plan));
+      takesOf.set(item.plan, groups);
       keys.push(...keysOfTakes(key, item, groups.get(item.group)?.take ?? 0));
     }
     if (keys.length > 0) garbage.push({ kind: 'objects', node: key.node, name: item.name, keys });

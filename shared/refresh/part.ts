@@ -25,7 +25,12 @@ export interface BuiltPart {
  * Builds the part of a shard from what its items hold, and stores it. What drops out of the part before is written down as
  * garbage first, and so is the new part: the write that makes it count may still be refused.
  */
-export async function buildPart(key: ShardKey, shard: ShardRecord, plan: Plan, deps: RefreshDeps): Promise<BuiltPart | 'not yet'> {
+export async function buildPart(
+  key: ShardKey,
+  shard: ShardRecord,
+  plan: Plan,
+  deps: RefreshDeps,
+): Promise<BuiltPart | 'not yet'> {
   const pipeline = await deps.pipelines.get(key.pipeline);
   // The node tells where the part before lies, if the shard has none of its own, and how far a feed is committed.
   const node = shard.part && !shard.feed ? undefined : await deps.nodes.get(key.pipeline, key.node);
@@ -126,7 +131,11 @@ async function readItems(
 }
 
 /** Read when the part is built: what a child shows now is at least as new as what it told. */
-async function childrenOf(key: ShardKey, items: readonly PartitionRecord[], deps: RefreshDeps): Promise<Map<string, NodeRecord>> {
+async function childrenOf(
+  key: ShardKey,
+  items: readonly PartitionRecord[],
+  deps: RefreshDeps,
+): Promise<Map<string, NodeRecord>> {
   const ids = items.flatMap(({ child }) => (child ? [child] : []));
   const nodes = ids.length === 0 ? [] : await deps.nodes.getMany(key.pipeline, ids);
   // A child that was never listed does not count.
@@ -138,7 +147,10 @@ function leafEntry({ name, landed, number, generation }: PartitionRecord): LeafE
   return { kind: 'leaf', name, ...landed, ...numbered(number, generation) };
 }
 
-function nodeEntry({ name, kind, child, number, generation }: PartitionRecord, children: Map<string, NodeRecord>): NodeEntry | undefined {
+function nodeEntry(
+  { name, kind, child, number, generation }: PartitionRecord,
+  children: Map<string, NodeRecord>,
+): NodeEntry | undefined {
   const node = child === undefined ? undefined : children.get(child);
   if (!node || kind === 'leaf') return undefined;
   const { manifest, totals } = node;
@@ -151,12 +163,16 @@ const numbered = (number: number | undefined, generation: string | undefined) =>
 });
 
 function digestText({ kind, name, landed }: PartitionRecord): string {
-  return kind === 'leaf' ? childText(kind, name, landed?.fingerprint ?? '', landed?.versions ?? '') : childText(kind, name, '', '');
+  return kind === 'leaf'
+    ? childText(kind, name, landed?.fingerprint ?? '', landed?.versions ?? '')
+    : childText(kind, name, '', '');
 }
 
 function feedShard(items: readonly PartitionRecord[], missing: readonly number[], newestFrom: number): FeedShard {
   const gap = missing.find((number) => number >= newestFrom) ?? Number.POSITIVE_INFINITY;
-  const covering = items.findLast(({ number, position }) => number! >= newestFrom && number! < gap && position !== undefined);
+  const covering = items.findLast(
+    ({ number, position }) => number! >= newestFrom && number! < gap && position !== undefined,
+  );
   const landedAt = items.flatMap(({ landed }) => (landed ? [landed.at] : []));
   return {
     missing,
@@ -166,7 +182,12 @@ function feedShard(items: readonly PartitionRecord[], missing: readonly number[]
 }
 
 /** The entries of the part this one replaces: its own, or those of the smaller layout its items were copied from. */
-async function partBefore(key: ShardKey, shard: ShardRecord, node: NodeRecord | undefined, deps: RefreshDeps): Promise<PartEntry[]> {
+async function partBefore(
+  key: ShardKey,
+  shard: ShardRecord,
+  node: NodeRecord | undefined,
+  deps: RefreshDeps,
+): Promise<PartEntry[]> {
   if (shard.part) return readPart(deps.objects, shard.part);
   const from = node?.layout.id === key.layout ? node.layout.from : undefined;
   if (!from || shard.builds > 0) return [];
@@ -177,9 +198,16 @@ async function partBefore(key: ShardKey, shard: ShardRecord, node: NodeRecord | 
   return entries.filter(({ name }) => shardOf(slotOf(name), node!.layout.shards) === key.shard);
 }
 
-function dropsOut(key: ShardKey, before: readonly PartEntry[], held: Held, keepRemoved: boolean): { garbage: Garbage[]; removed: number } {
+function dropsOut(
+  key: ShardKey,
+  before: readonly PartEntry[],
+  held: Held,
+  keepRemoved: boolean,
+): { garbage: Garbage[]; removed: number } {
   const garbage: Garbage[] = [];
-  const keys = new Set(held.entries.flatMap((entry) => (entry.kind === 'leaf' ? entry.objects.map((object) => object.key) : [])));
+  const keys = new Set(
+    held.entries.flatMap((entry) => (entry.kind === 'leaf' ? entry.objects.map((object) => object.key) : [])),
+  );
   const names = new Set(held.entries.flatMap((entry) => (entry.kind === 'leaf' ? [entry.name] : [])));
   const nodes = new Set(held.entries.flatMap((entry) => ('node' in entry ? [entry.node] : [])));
   let removed = 0;
@@ -188,10 +216,17 @@ function dropsOut(key: ShardKey, before: readonly PartEntry[], held: Held, keepR
       const gone = !names.has(entry.name);
       if (gone) removed += 1;
       const dropped = entry.objects.map((object) => object.key).filter((object) => !keys.has(object));
-      if (dropped.length > 0 && !(gone && keepRemoved)) garbage.push({ kind: 'objects', node: key.node, name: entry.name, keys: dropped });
+      if (dropped.length > 0 && !(gone && keepRemoved))
+        garbage.push({ kind: 'objects', node: key.node, name: entry.name, keys: dropped });
     } else if ('node' in entry && !nodes.has(entry.node)) {
       removed += entry.totals.partitions;
-      garbage.push({ kind: 'node', parent: key.node, name: entry.name, node: entry.node });
+      garbage.push({
+        kind: 'node',
+        parent: key.node,
+        name: entry.name,
+        node: entry.node,
+        ...(keepRemoved ? { keepsObjects: true } : {}),
+      });
     }
   }
   return { garbage, removed };
@@ -209,7 +244,10 @@ async function orphansOf(
   return items.flatMap((item) => {
     if (item.kind !== 'leaf' || wasRemoved(item, shard.carried)) return [];
     const takes = item.plan === plan && item.group !== undefined ? (groups?.get(item.group)?.take ?? 0) : 0;
-    const keys = [...(item.plan === plan ? (item.spare ?? []) : []), ...(takes > 1 ? keysOfTakes(key, item, takes) : [])];
+    const keys = [
+      ...(item.plan === plan ? (item.spare ?? []) : []),
+      ...(takes > 1 ? keysOfTakes(key, item, takes) : []),
+    ];
     return keys.length === 0 ? [] : [{ kind: 'objects' as const, node: key.node, name: item.name, keys }];
   });
 }

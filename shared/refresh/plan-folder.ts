@@ -30,6 +30,8 @@ export interface PlanProgress {
   readonly layout: Layout;
   readonly waitsFor: readonly number[];
   readonly left: readonly ShardChange[];
+  /** How often it went on. */
+  readonly step: number;
 }
 
 /**
@@ -39,7 +41,12 @@ export interface PlanProgress {
  * @returns what is left to plan if `outOfTime` said so between two shards
  * @throws {DuplicatePartitionError} {@link RemovalHeldError} before anything was written
  */
-export async function planFolder(task: NodeTask, listing: Listing, outOfTime: () => boolean, deps: RefreshDeps): Promise<PlanProgress | undefined> {
+export async function planFolder(
+  task: NodeTask,
+  listing: Listing,
+  outOfTime: () => boolean,
+  deps: RefreshDeps,
+): Promise<PlanProgress | undefined> {
   const { pipeline, node, shards } = task;
   const present = node?.layout ?? FIRST_LAYOUT;
   const layout = layoutFor(listing.total, present, shards.size > 0, deps.newId);
@@ -48,12 +55,25 @@ export async function planFolder(task: NodeTask, listing: Listing, outOfTime: ()
   const changes = await compare(listing, layout, stored, force);
   await guardRemoval(task, listing, layout, changes, deps);
 
-  if (changes.every(({ agrees, nodes }) => agrees && nodes === 0) && (await openUnchanged(task, layout, deps))) return undefined;
+  if (changes.every(({ agrees, nodes }) => agrees && nodes === 0) && (await openUnchanged(task, layout, deps)))
+    return undefined;
   if (layout !== present && layout.from) await copyItems(task, present, layout, deps);
   const plan = await open(task, layout, deps);
   if (!plan) return undefined;
-  deps.log.debug('plan opened', { pipeline: pipeline.name, run: task.run, node: task.id, path: task.identity.path, plan });
-  return planShards(task, listing, { plan, layout, waitsFor: [], left: changes.filter(isDue) }, outOfTime, deps);
+  deps.log.debug('plan opened', {
+    pipeline: pipeline.name,
+    run: task.run,
+    node: task.id,
+    path: task.identity.path,
+    plan,
+  });
+  return planShards(
+    task,
+    listing,
+    { plan, layout, waitsFor: [], left: changes.filter(isDue), step: 0 },
+    outOfTime,
+    deps,
+  );
 }
 
 const isDue = ({ agrees, nodes }: ShardChange) => !agrees || nodes > 0;
@@ -79,14 +99,20 @@ export async function planShards(
     if (await planShard(task, key, plan, children, change.agrees, force, deps)) waitsFor.add(change.shard);
     left.delete(change.shard);
   });
-  if (left.size > 0) return { plan, layout, waitsFor: [...waitsFor], left: [...left.values()] };
+  if (left.size > 0)
+    return { plan, layout, waitsFor: [...waitsFor], left: [...left.values()], step: progress.step + 1 };
   if (!(await deps.nodes.sent(task.pipeline.name, task.id, plan, [...waitsFor]))) throw new PlanSupersededError();
   await new Completion(task.pipeline.name, deps).lookAgain(task.id, plan);
   return undefined;
 }
 
 /** Compares digests; where they differ, duplicates are folded first, and conflicts found before anything is written. */
-async function compare(listing: Listing, layout: Layout, stored: ReadonlyMap<number, ShardRecord>, force: Forcing): Promise<ShardChange[]> {
+async function compare(
+  listing: Listing,
+  layout: Layout,
+  stored: ReadonlyMap<number, ShardRecord>,
+  force: Forcing,
+): Promise<ShardChange[]> {
   const changes: ShardChange[] = [];
   const forcedShards = new Set([...force.names].map((name) => shardOf(slotOf(name), layout.shards)));
   for (let shard = 0; shard < layout.shards; shard++) {
@@ -134,7 +160,12 @@ export async function openNode(
   const place = task.place ? { place: task.place } : {};
   const identity = version === 0 || task.node?.metadataId !== task.identity.metadataId ? task.identity : {};
   const plan = planOf(task.run, version + 1);
-  return deps.nodes.openPlan(task.pipeline.name, task.id, version, { ...identityFields(identity), ...fields, ...place, plan });
+  return deps.nodes.openPlan(task.pipeline.name, task.id, version, {
+    ...identityFields(identity),
+    ...fields,
+    ...place,
+    plan,
+  });
 }
 
 const identityFields = (identity: Partial<NodeRecord>) => {
@@ -154,7 +185,11 @@ async function copyItems(task: NodeTask, present: Layout, layout: Layout, deps: 
     { kind: 'manifests', node, keys: [...task.shards.values()].flatMap(({ part }) => (part ? [part] : [])) },
   ]);
   const base = { pipeline: pipeline.name, node };
-  const to = ({ name }: PartitionRecord): ShardKey => ({ ...base, layout: layout.id, shard: shardOf(slotOf(name), layout.shards) });
+  const to = ({ name }: PartitionRecord): ShardKey => ({
+    ...base,
+    layout: layout.id,
+    shard: shardOf(slotOf(name), layout.shards),
+  });
   for (let shard = 0; shard < present.shards; shard++) {
     let batch: PartitionRecord[] = [];
     for await (const item of deps.partitions.all({ ...base, layout: present.id, shard })) {
@@ -169,8 +204,16 @@ async function copyItems(task: NodeTask, present: Layout, layout: Layout, deps: 
   }
 }
 
-async function warnOfDuplicates({ pipeline, run, identity }: NodeTask, duplicates: number, deps: RefreshDeps): Promise<void> {
+async function warnOfDuplicates(
+  { pipeline, run, identity }: NodeTask,
+  duplicates: number,
+  deps: RefreshDeps,
+): Promise<void> {
   const where = identity.path.length === 0 ? 'the root' : identity.path.join('/');
   deps.log.warn('a listing named partitions twice', { pipeline: pipeline.name, run, path: identity.path, duplicates });
-  await deps.runs.warn(pipeline.name, run, `the listing of ${where} named ${duplicates} partitions twice; they were folded`);
+  await deps.runs.warn(
+    pipeline.name,
+    run,
+    `the listing of ${where} named ${duplicates} partitions twice; they were folded`,
+  );
 }

@@ -52,14 +52,21 @@ export async function planShard(
   const children = await writer.nameChildren(diff.children, shard.childChanged);
   const members = [...groups.map((_, number) => groupMember(number)), ...children.map(({ node }) => node)];
   await writer.total(members);
-  await deps.queues.send('read-bytes', groups.map((group, number) => writer.readMessage(number, group)));
-  await deps.queues.send('list-objects', children.map((message) => writer.message(message)));
+  await deps.queues.send(
+    'read-bytes',
+    groups.map((group, number) => writer.readMessage(number, group)),
+  );
+  await deps.queues.send(
+    'list-objects',
+    children.map((message) => writer.message(message)),
+  );
   return true;
 }
 
 async function itemsOf(key: ShardKey, agrees: boolean, deps: RefreshDeps): Promise<Map<string, PartitionRecord>> {
   const items = new Map<string, PartitionRecord>();
-  for await (const item of agrees ? deps.partitions.childNodes(key) : deps.partitions.all(key)) items.set(item.sk, item);
+  for await (const item of agrees ? deps.partitions.childNodes(key) : deps.partitions.all(key))
+    items.set(item.sk, item);
   return items;
 }
 
@@ -78,9 +85,16 @@ export class ShardWriter {
   }
 
   /** Marks what is gone, takes wrong marks away, deletes what was marked before; what those marks left goes to the garbage. */
-  async settle({ due, settled }: Pick<Diff<ListingChild>, 'due' | 'settled'>, items: ReadonlyMap<string, PartitionRecord>): Promise<void> {
-    const goesOn = new Set(due.filter(({ listed, item }) => item && this.#keepsProgress(item, listed)).map(({ listed }) => listed.sk));
-    const touched = [...due.flatMap(({ item }) => (item ? [item] : [])), ...settled.map(({ item }) => item)].filter(({ sk }) => items.has(sk));
+  async settle(
+    { due, settled }: Pick<Diff<ListingChild>, 'due' | 'settled'>,
+    items: ReadonlyMap<string, PartitionRecord>,
+  ): Promise<void> {
+    const goesOn = new Set(
+      due.filter(({ listed, item }) => item && this.#keepsProgress(item, listed)).map(({ listed }) => listed.sk),
+    );
+    const touched = [...due.flatMap(({ item }) => (item ? [item] : [])), ...settled.map(({ item }) => item)].filter(
+      ({ sk }) => items.has(sk),
+    );
     const orphans = await orphansOfMarks(this.#key, this.#plan, touched, ({ sk }) => goesOn.has(sk), this.#deps);
     await writeGarbage(this.#deps.objects, this.#key.pipeline, this.#task.run, orphans);
     await forEachLimit(settled, WRITES_AT_ONCE, async ({ item, action }) => {
@@ -92,13 +106,28 @@ export class ShardWriter {
   }
 
   /** Marks what is due, with the group that will read it. */
-  async markDue(due: readonly { readonly listed: ListingChild; readonly item?: PartitionRecord; readonly reason: Reason; readonly anew: boolean }[]): Promise<string[][]> {
-    const groups = groupDue(due.map((one) => ({ ...one, sk: one.listed.sk, ...(one.listed.size === undefined ? {} : { size: one.listed.size }) })));
+  async markDue(
+    due: readonly {
+      readonly listed: ListingChild;
+      readonly item?: PartitionRecord;
+      readonly reason: Reason;
+      readonly anew: boolean;
+    }[],
+  ): Promise<string[][]> {
+    const groups = groupDue(
+      due.map((one) => ({
+        ...one,
+        sk: one.listed.sk,
+        ...(one.listed.size === undefined ? {} : { size: one.listed.size }),
+      })),
+    );
     const marks = groups.flatMap((group, number) => group.map((one) => ({ ...one, group: number })));
     await forEachLimit(marks, WRITES_AT_ONCE, async ({ listed, item, reason, anew, group }) => {
       const { sk, name, kind, metadata, fingerprint } = listed;
       const keeps = item !== undefined && this.#keepsProgress(item, listed);
-      const remove = UNMARKED.filter((attribute) => attribute !== 'due' && attribute !== 'reason' && attribute !== 'group');
+      const remove = UNMARKED.filter(
+        (attribute) => attribute !== 'due' && attribute !== 'reason' && attribute !== 'group',
+      );
       await this.#mark(sk, {
         set: attributes({ name, kind, metadata, due: fingerprint, reason, group }),
         remove: [...remove.filter((attribute) => !(keeps && attribute === 'progress')), ...(anew ? ['landed'] : [])],
@@ -111,7 +140,13 @@ export class ShardWriter {
   async nameChildren(children: Diff<ListingChild>['children'], childChanged: number): Promise<ListObjectsMessage[]> {
     const trusted = await this.#trusted(children);
     const { name: pipeline } = this.#task.pipeline;
-    const place: Place = { node: this.#key.node, layout: this.#key.layout, shard: this.#key.shard, plan: this.#plan, childChanged };
+    const place: Place = {
+      node: this.#key.node,
+      layout: this.#key.layout,
+      shard: this.#key.shard,
+      plan: this.#plan,
+      childChanged,
+    };
     const messages: ListObjectsMessage[] = [];
     await forEachLimit(children, WRITES_AT_ONCE, async ({ listed, item, anew }) => {
       const { sk, name, kind, metadata } = listed;
@@ -121,7 +156,8 @@ export class ShardWriter {
       if (anew || item?.metadataId !== metadataId) {
         await this.#mark(sk, { set: attributes({ name, kind, child, metadata, metadataId }), remove: UNMARKED });
       }
-      if (!trusted.has(child)) messages.push({ pipeline, run: this.#task.run, node: child, place, key: sk, metadataId });
+      if (!trusted.has(child))
+        messages.push({ pipeline, run: this.#task.run, node: child, place, key: sk, metadataId });
     });
     return messages;
   }
@@ -129,10 +165,17 @@ export class ShardWriter {
   /** Children whose fingerprint is the one with which all below them landed, where the pipeline trusts that. */
   async #trusted(children: Diff<ListingChild>['children']): Promise<ReadonlySet<string>> {
     if (!this.#task.pipeline.trustPrefixFingerprint) return new Set();
-    const known = children.flatMap(({ listed, item, anew }) => (item?.child && !anew && listed.fingerprint !== '' ? [{ listed, child: item.child }] : []));
-    const nodes = await this.#deps.nodes.getMany(this.#key.pipeline, known.map(({ child }) => child));
+    const known = children.flatMap(({ listed, item, anew }) =>
+      item?.child && !anew && listed.fingerprint !== '' ? [{ listed, child: item.child }] : [],
+    );
+    const nodes = await this.#deps.nodes.getMany(
+      this.#key.pipeline,
+      known.map(({ child }) => child),
+    );
     const landed = new Map(nodes.map((node) => [node.id, node.state === 'DONE' ? node.landedFingerprint : undefined]));
-    return new Set(known.filter(({ listed, child }) => landed.get(child) === listed.fingerprint).map(({ child }) => child));
+    return new Set(
+      known.filter(({ listed, child }) => landed.get(child) === listed.fingerprint).map(({ child }) => child),
+    );
   }
 
   async total(members: readonly string[]): Promise<void> {
@@ -141,7 +184,16 @@ export class ShardWriter {
 
   readMessage(group: number, partitions: readonly string[]): OutgoingMessage {
     const { pipeline, node, layout, shard } = this.#key;
-    const body: ReadBytesMessage = { pipeline, run: this.#task.run, node, layout, shard, plan: this.#plan, group, partitions };
+    const body: ReadBytesMessage = {
+      pipeline,
+      run: this.#task.run,
+      node,
+      layout,
+      shard,
+      plan: this.#plan,
+      group,
+      partitions,
+    };
     return this.message(body);
   }
 
@@ -159,6 +211,18 @@ export class ShardWriter {
 }
 
 /** Everything a plan says about an item. What has landed is not among it. */
-const UNMARKED: readonly string[] = [
-  'due', 'reason', 'group', 'gone', 'failed', 'error', 'aside', 'spare', 'take', 'lost', 'attempts', 'progress', 'givenUp',
+export const UNMARKED: readonly string[] = [
+  'due',
+  'reason',
+  'group',
+  'gone',
+  'failed',
+  'error',
+  'aside',
+  'spare',
+  'take',
+  'lost',
+  'attempts',
+  'progress',
+  'givenUp',
 ];

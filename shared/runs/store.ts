@@ -1,7 +1,7 @@
 import type { ErrorFacts } from '../core/errors.ts';
 import { addMs, days, type EpochMs, toTtl } from '../core/units.ts';
-import type { RunTotals, Totals } from '../nodes/totals.ts';
 import { attributes } from '../nodes/store.ts';
+import type { RunTotals, Totals } from '../nodes/totals.ts';
 import type { StartRefreshRequest } from '../queue/messages.ts';
 import { absent, equals, type Item, type Table } from '../tables/table.ts';
 
@@ -78,7 +78,8 @@ export class RunStore {
       const seen = await this.active(pipeline);
       if (seen?.active !== undefined) {
         const set = attributes({ pending: fold(seen.pending, wanted), pendingId: this.#newId() });
-        if (await this.#change(pipeline, { set }, [equals('active', seen.active), ...samePending(seen)])) return undefined;
+        if (await this.#change(pipeline, { set }, [equals('active', seen.active), ...samePending(seen)]))
+          return undefined;
         continue;
       }
       const number = (seen?.number ?? 0) + 1;
@@ -103,7 +104,10 @@ export class RunStore {
       const ended = { run, outcome, at: now };
       const next = seen.pending && { number: seen.number + 1, request: seen.pending };
       const change = next
-        ? { set: attributes({ number: next.number, active: next.number, request: next.request, ended }), remove: NEXT_RUN_CLEARS }
+        ? {
+            set: attributes({ number: next.number, active: next.number, request: next.request, ended }),
+            remove: NEXT_RUN_CLEARS,
+          }
         : { set: attributes({ ended }), remove: [...NEXT_RUN_CLEARS, 'active', 'request'] };
       if (!(await this.#change(pipeline, change, [equals('active', run), ...samePending(seen)]))) continue;
       await this.closeRecord(pipeline, run, outcome, now);
@@ -117,7 +121,10 @@ export class RunStore {
   async resetRoot(pipeline: string): Promise<{ readonly old?: string } | undefined> {
     const seen = await this.active(pipeline);
     if (!seen) return {};
-    const changed = await this.#change(pipeline, { set: { root: this.#newId() } }, [absent('active'), equals('root', seen.root)]);
+    const changed = await this.#change(pipeline, { set: { root: this.#newId() } }, [
+      absent('active'),
+      equals('root', seen.root),
+    ]);
     return changed ? { old: seen.root } : undefined;
   }
 
@@ -128,8 +135,15 @@ export class RunStore {
   }
 
   /** What the sweep saw this time. @returns undefined if the run is over */
-  async sawProgress(pipeline: string, run: number, sweepSeen: string, sweepRounds: number): Promise<ActiveRun | undefined> {
-    const item = await this.#table.update({ pk: pipeline, sk: ACTIVE }, { set: { sweepSeen, sweepRounds } }, [equals('active', run)]);
+  async sawProgress(
+    pipeline: string,
+    run: number,
+    sweepSeen: string,
+    sweepRounds: number,
+  ): Promise<ActiveRun | undefined> {
+    const item = await this.#table.update({ pk: pipeline, sk: ACTIVE }, { set: { sweepSeen, sweepRounds } }, [
+      equals('active', run),
+    ]);
     return item && asActive(item);
   }
 
@@ -169,7 +183,9 @@ export class RunStore {
 
   /** Repeated, it changes nothing: the first start counts. */
   async openRecord(pipeline: string, run: number, trigger: RunRequest['trigger'], now: EpochMs): Promise<void> {
-    await this.#table.update(recordKey(pipeline, run), { set: { run, trigger, state: 'LISTING', startedAt: now } }, [absent('run')]);
+    await this.#table.update(recordKey(pipeline, run), { set: { run, trigger, state: 'LISTING', startedAt: now } }, [
+      absent('run'),
+    ]);
   }
 
   #change(pipeline: string, change: Parameters<Table['update']>[1], condition: Parameters<Table['update']>[2]) {
@@ -188,7 +204,8 @@ const recordKey = (pipeline: string, run: number) => ({ pk: pipeline, sk: `run#$
 /** Two triggers that wait become one that does what both wanted. */
 function fold(waiting: RunRequest | undefined, wanted: RunRequest): RunRequest {
   if (!waiting) return wanted;
-  const force = waiting.force === 'all' || wanted.force === 'all' ? 'all' : [...(waiting.force ?? []), ...(wanted.force ?? [])];
+  const force =
+    waiting.force === 'all' || wanted.force === 'all' ? 'all' : [...(waiting.force ?? []), ...(wanted.force ?? [])];
   return {
     trigger: wanted.trigger,
     ...(force.length > 0 ? { force } : {}),
@@ -196,7 +213,9 @@ function fold(waiting: RunRequest | undefined, wanted: RunRequest): RunRequest {
   };
 }
 
-const samePending = ({ pendingId }: ActiveRun) => [pendingId === undefined ? absent('pendingId') : equals('pendingId', pendingId)];
+const samePending = ({ pendingId }: ActiveRun) => [
+  pendingId === undefined ? absent('pendingId') : equals('pendingId', pendingId),
+];
 
 const asActive = (item: Item): ActiveRun => item as unknown as ActiveRun;
 const asRecord = (item: Item): RunRecord => item as unknown as RunRecord;

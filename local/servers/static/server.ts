@@ -54,7 +54,8 @@ export async function startStaticServer({
 
 async function answer(root: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
   if (request.method !== 'GET' && request.method !== 'HEAD') return say(response, 405, { allow: 'GET, HEAD' });
-  const { pathname } = new URL(request.url ?? '/', 'http://localhost');
+  // Not by the URL parser, to which `//name` is a host.
+  const pathname = (request.url ?? '/').replace(/[?#].*$/s, '');
   const found = await findBelow(root, pathname);
   if (!found) return await answerIndex(root, pathname, request, response);
   if (found.kind === 'file') return await sendFile(found, request, response);

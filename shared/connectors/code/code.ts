@@ -7,6 +7,7 @@ import {
   type Chunks,
   type ContextRun,
   InvalidListingError,
+  type Listed,
   type Listing,
   type ListRun,
   type Metadata,
@@ -26,6 +27,10 @@ export interface PythonMetadata {
   readonly [extra: string]: JsonValue | undefined;
 }
 
+/** What a listing yields, in either spelling. */
+type Yielded = Listed | PythonMetadata;
+export type CodeListing = AsyncIterable<Yielded> | Iterable<Yielded>;
+
 /**
  * A source of one's own, as the three functions of a bytes connector, in our spelling or in Python's. A listing and a read
  * may be a generator, an async generator, or a function that returns (a promise of) an array or anything else that can be
@@ -35,8 +40,8 @@ export interface CodeOptions<C> {
   /** Builds the session that the other functions get. The only function that sees the credential. */
   context(credentials: string, run: ContextRun): Awaitable<C>;
   /** Yields the children of a node, `null` being the root; for others it gets the very object it yielded for them. */
-  listObjects?(context: C, metadata: Metadata | null, run: ListRun): Awaitable<Listing>;
-  list_objects?(context: C, metadata: PythonMetadata | null, run: ListRun): Awaitable<Listing>;
+  listObjects?(context: C, metadata: Metadata | null, run: ListRun): Awaitable<CodeListing>;
+  list_objects?(context: C, metadata: PythonMetadata | null, run: ListRun): Awaitable<CodeListing>;
   /** Yields the bytes of one leaf. Nothing is put between chunks: yield `\n` where a line ends. */
   readBytes?(context: C, metadata: Metadata, run: ReadRun): Awaitable<Chunks | string | Uint8Array>;
   read_bytes?(context: C, metadata: PythonMetadata, run: ReadRun): Awaitable<Chunks | string | Uint8Array>;
@@ -129,9 +134,10 @@ function identityOf<C>(options: CodeOptions<C>, list: ListName, read: ReadName):
   return { sourceSha256: sha256Hex(JSON.stringify(texts)) };
 }
 
-function listingOf(returned: Awaitable<Listing> | undefined, name: string): Listing {
+function listingOf(returned: Awaitable<CodeListing> | undefined, name: string): Listing {
   if (isThenable(returned)) return whenReady(returned, (listing) => listingOf(listing, name));
-  if (typeof returned !== 'string' && isIterable(returned)) return returned;
+  // `parseListed` reads both spellings.
+  if (typeof returned !== 'string' && isIterable(returned)) return returned as Listing;
   throw new InvalidListingError(`code: "${name}" must yield nodes or return an array of them, got ${shown(returned)}`);
 }
 

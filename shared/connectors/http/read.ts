@@ -111,16 +111,20 @@ class VersionedReader {
     this.#signal = signal;
   }
 
-  /** Where another invocation could go on; undefined if the server does not offer that. */
+  /** Where another invocation could go on; undefined if nothing is left, or the server does not offer that. */
   cursor(): HttpCursor | undefined {
-    if (!this.resumable || !this.#ranges || this.#version?.sizeBytes === undefined) return undefined;
+    const { sizeBytes = this.offset } = this.#version ?? {};
+    if (!this.resumable || !this.#ranges || this.offset >= sizeBytes) return undefined;
     return { ...this.#version, offset: this.offset };
   }
 
   /** @returns undefined at the end. After an error the next call goes on behind the last byte handed out. */
   async next(): Promise<Uint8Array | undefined> {
     for (;;) {
-      this.#body ??= await this.#open();
+      if (!this.#body) {
+        if (this.offset === this.#version?.sizeBytes) return undefined;
+        this.#body = await this.#open();
+      }
       const step = await this.#body.next().catch((error: unknown) => this.#ended(error));
       if (step.done) {
         this.#body = undefined;
@@ -142,7 +146,7 @@ class VersionedReader {
   #ended(error: unknown): IteratorReturnResult<undefined> {
     this.#body = undefined;
     this.#signal.throwIfAborted();
-    // All bytes are here: how the connection ended after them does not matter.
+    // If all bytes are here, how the connection ended after them does not matter.
     if (this.offset === this.#version?.sizeBytes) return { done: true, value: undefined };
     throw this.#version?.sizeBytes === undefined ? error : this.#truncated(error);
   }

@@ -132,7 +132,11 @@ async function* listPrefix(
   }
 }
 
-function leafOf(object: ListedObject, base: string, { delimiter, isMatched, base: root }: Lister): Metadata | undefined {
+function leafOf(
+  object: ListedObject,
+  base: string,
+  { delimiter, isMatched, base: root }: Lister,
+): Metadata | undefined {
   const { key, etag, sizeBytes, versionId, lastModified } = object;
   // Consoles make an empty object to show an empty folder; it is the folder, not a file in it.
   if (key.endsWith(delimiter) && sizeBytes === 0) return undefined;

@@ -426,10 +426,10 @@ describe('files options', () => {
     [{ folder: 'x', glob: '*' }, 'unknown option "glob"'],
     [{ folder: 'x', fingerprint: 'md5' }, '"fingerprint" must be one of "mtime+size", "sha256", got "md5"'],
     [{ folder: 'x', match: [1] }, '"match"[0] must be a string'],
-    [{ folder: 'x', match: '/abs/*.csv' }, '"match" holds patterns relative to the folder'],
-    [{ folder: 'x', match: './a.csv' }, '"match" holds patterns relative to the folder'],
-    [{ folder: 'x', ignore: ['../a'] }, '"ignore" holds patterns relative to the folder'],
-    [{ folder: 'x', ignore: '' }, '"ignore" holds patterns relative to the folder'],
+    [{ folder: 'x', match: '/abs/*.csv' }, '"match" takes relative patterns'],
+    [{ folder: 'x', match: './a.csv' }, '"match" takes relative patterns'],
+    [{ folder: 'x', ignore: ['../a'] }, '"ignore" takes relative patterns'],
+    [{ folder: 'x', ignore: '' }, '"ignore" takes relative patterns'],
   ])('%j is refused by name', (options, complaint) => {
     expect(() => files(options as FilesOptions)).toThrow(InvalidInputError);
     expect(() => files(options as FilesOptions)).toThrow(complaint);

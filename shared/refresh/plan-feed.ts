@@ -1,0 +1,219 @@
+import { forEachLimit } from '../core/concurrency.ts';
+import { days } from '../core/units.ts';
+import { writeGarbage } from '../landing/garbage.ts';
+import type { FeedChild, FeedListing } from '../listing/listing.ts';
+import { FIRST_LAYOUT } from '../nodes/layout.ts';
+import type { Plan } from '../nodes/plan.ts';
+import {
+  attributes,
+  type FeedState,
+  type Generation,
+  groupMember,
+  type ShardKey,
+  type ShardRecord,
+} from '../nodes/store.ts';
+import { groupDue } from '../partitions/groups.ts';
+import { numberKey, type PartitionRecord, type Reason } from '../partitions/store.ts';
+import type { OutgoingMessage } from '../queue/queue.ts';
+import { Completion } from './completion.ts';
+import { nowMs, PlanSupersededError, type RefreshDeps } from './deps.ts';
+import { FEED_SHARD_SIZE, feedShardOf, shownOfFeed } from './feed-view.ts';
+import { forcing, type NodeTask } from './node-task.ts';
+import { orphansOfMarks } from './orphans.ts';
+import { openNode } from './plan-folder.ts';
+import { ShardWriter, UNMARKED } from './plan-shard.ts';
+
+const WRITES_AT_ONCE = 32;
+const NO_FEED: FeedState = { end: 0, generations: [] };
+
+/** A partition of a feed as a plan wants it: one of those listed now, under its number. */
+interface Numbered {
+  readonly number: number;
+  readonly child: FeedChild;
+}
+
+/**
+ * Plans a feed: what was listed gets the next numbers, what was planned before and has not landed is sent again as it was
+ * planned, and what its generation or its age drops is marked gone. The position moves in the very write that makes the
+ * plan count, so no record is planned twice and none is skipped.
+ */
+export async function planFeed(task: NodeTask, listing: FeedListing, deps: RefreshDeps): Promise<void> {
+  const feed = task.node?.feed ?? NO_FEED;
+  const listed = await listing.children();
+  const numbered = listed.map((child, at): Numbered => ({ number: feed.end + at, child }));
+  const next = nextState(feed, numbered, listing);
+  const keep = keptFrom(task, feed, deps);
+  const touched = touchedShards(task, numbered, keep);
+  if (touched.length === 0 && (await openQuiet(task, next, deps))) return;
+
+  const opened = await openNode(task, { state: 'PLANNED' }, deps);
+  if (!opened?.plan) return;
+  const { plan } = opened;
+  const messages: OutgoingMessage[] = [];
+  for (const shard of touched) {
+    const key: ShardKey = { pipeline: task.pipeline.name, node: task.id, layout: FIRST_LAYOUT.id, shard };
+    const fresh = numbered.filter(({ number }) => feedShardOf(number) === shard);
+    messages.push(...(await planFeedShard(task, key, plan, feed, fresh, keep, deps)));
+  }
+  if (!(await deps.nodes.sent(task.pipeline.name, task.id, plan, touched, next))) throw new PlanSupersededError();
+  // Only now: before the plan counts, whoever landed one of its partitions would find that the feed does not know it.
+  await deps.queues.send('read-bytes', messages);
+  await new Completion(task.pipeline.name, deps).lookAgain(task.id, plan);
+}
+
+/** The feed after this plan: its end, its position, and the generations that begin in it. */
+function nextState(feed: FeedState, numbered: readonly Numbered[], listing: FeedListing): FeedState {
+  const end = feed.end + numbered.length;
+  const generations: Generation[] = [...feed.generations];
+  const begun: Generation[] = [];
+  for (const { number, child } of numbered) {
+    const id = child.generation ?? generations.at(-1)?.id ?? '';
+    if (generations.at(-1)?.id === id) continue;
+    const generation = { id, from: number, openedTo: end };
+    generations.push(generation);
+    begun.push(generation);
+  }
+  // A generation that is followed by another in the same plan was opened up to there.
+  const closed = generations.map((generation, at) =>
+    begun.includes(generation) ? { ...generation, openedTo: generations[at + 1]?.from ?? end } : generation,
+  );
+  const position = listing.position ?? feed.position;
+  return { end, generations: closed, ...(position === undefined ? {} : { position }) };
+}
+
+interface Kept {
+  /** Numbers below this belong to generations that are replaced. */
+  readonly from: number;
+  /** What landed before this, in milliseconds since 1970, is dropped by age. */
+  readonly since: number;
+}
+
+function keptFrom({ node, shards, pipeline }: NodeTask, feed: FeedState, deps: RefreshDeps): Kept {
+  const shown = node ? shownOfFeed(feed, [...shards.values()]).shown.from : 0;
+  const since = pipeline.retainDays === undefined ? 0 : nowMs(deps) - days(pipeline.retainDays);
+  return { from: shown, since };
+}
+
+/** Shards that get new partitions, that have something due or failed, or that hold what is dropped. */
+function touchedShards({ shards, active, identity }: NodeTask, numbered: readonly Numbered[], keep: Kept): number[] {
+  const touched = new Set(numbered.map(({ number }) => feedShardOf(number)));
+  const force = forcing(active, identity.path);
+  for (const [number, shard] of shards) {
+    const drops =
+      shard.part !== undefined &&
+      (number * FEED_SHARD_SIZE < keep.from || (shard.feed?.oldestAt ?? Infinity) < keep.since);
+    if (shard.digest === undefined || drops || force.all || force.names.size > 0) touched.add(number);
+  }
+  return [...touched].sort((a, b) => a - b);
+}
+
+/** Nothing new, nothing due, nothing to drop: one write, which also keeps the position if that moved. */
+async function openQuiet(task: NodeTask, next: FeedState, deps: RefreshDeps): Promise<boolean> {
+  const { node, shards } = task;
+  if (node && (node.error || node.metadataId !== task.identity.metadataId)) return false;
+  const completion = new Completion(task.pipeline.name, deps);
+  if (!node?.manifest) return false;
+  const shows = await completion.whatItShows(node, [...shards.values()], node.plan!);
+  if (!shows.same) return false;
+  const opened = await openNode(task, { state: 'DONE', feed: next }, deps);
+  if (opened) await completion.tellParent(opened, task.run);
+  return true;
+}
+
+async function planFeedShard(
+  task: NodeTask,
+  key: ShardKey,
+  plan: Plan,
+  feed: FeedState,
+  fresh: readonly Numbered[],
+  keep: Kept,
+  deps: RefreshDeps,
+): Promise<OutgoingMessage[]> {
+  const shard = await deps.nodes.takePlan(key, plan, false);
+  if (!shard) throw new PlanSupersededError();
+  const items: PartitionRecord[] = [];
+  for await (const item of deps.partitions.all(key)) items.push(item);
+  const committed = items.filter(({ number }) => number! < feed.end);
+  const leftovers = items.filter(({ number }) => number! >= feed.end);
+  // What a plan that never counted left under these numbers is overwritten, or dropped if nothing comes there now.
+  await writeGarbage(deps.objects, key.pipeline, task.run, [
+    ...(await orphansOfMarks(key, plan, leftovers, () => false, deps)),
+    ...leftovers.flatMap(({ name, landed }) =>
+      landed
+        ? [{ kind: 'objects' as const, node: key.node, name, keys: landed.objects.map((object) => object.key) }]
+        : [],
+    ),
+  ]);
+  const wanted = new Set(fresh.map(({ number }) => numberKey(number)));
+  await deps.partitions.remove(
+    key,
+    leftovers.filter(({ sk }) => !wanted.has(sk)).map(({ sk }) => sk),
+  );
+
+  const dropped = committed.filter((item) => isDropped(item, keep, shard));
+  const due = [
+    ...again(
+      task,
+      committed.filter((item) => !dropped.includes(item)),
+    ),
+    ...fresh.map(freshDue),
+  ];
+  const writer = new ShardWriter(task, key, plan, deps);
+  await writer.settle(
+    { due: [], settled: dropped.map((item) => ({ item, action: item.gone ? 'delete' : 'gone' })) },
+    new Map(committed.map((item) => [item.sk, item])),
+  );
+  const groups = groupDue(due);
+  await forEachLimit(
+    groups.flatMap((group, number) => group.map((one) => ({ ...one, number }))),
+    WRITES_AT_ONCE,
+    async ({ sk, fields, clears, number }) => {
+      const set = attributes({ ...fields, group: number });
+      if (!(await deps.partitions.mark(key, sk, plan, { set, remove: clears.filter((name) => !(name in set)) })))
+        throw new PlanSupersededError();
+    },
+  );
+  await writer.total(groups.map((_, number) => groupMember(number)));
+  return groups.map((group, number) =>
+    writer.readMessage(
+      number,
+      group.map(({ sk }) => sk),
+    ),
+  );
+}
+
+function isDropped(item: PartitionRecord, keep: Kept, shard: ShardRecord): boolean {
+  if (item.gone) return item.plan === shard.carried || item.number! < keep.from;
+  return (
+    item.number! < keep.from || (item.landed !== undefined && item.due === undefined && item.landed.at < keep.since)
+  );
+}
+
+interface FeedDue {
+  readonly sk: string;
+  readonly size?: number;
+  readonly fields: object;
+  readonly clears: readonly string[];
+}
+
+/** What was planned before stays due as it was planned, until it has landed or is given up. */
+function again(task: NodeTask, committed: readonly PartitionRecord[]): FeedDue[] {
+  const force = forcing(task.active, task.identity.path);
+  return committed.flatMap((item): FeedDue[] => {
+    const forced =
+      (force.all || force.names.has(item.name)) && item.landed?.run !== task.run && item.metadata !== undefined;
+    if (item.givenUp || (item.due === undefined && !forced)) return [];
+    const due = item.due ?? item.landed?.fingerprint ?? '';
+    const reason: Reason = item.failed ? 'RETRY' : forced ? 'FORCED' : (item.reason ?? 'NEW');
+    const clears = UNMARKED.filter((name) => name !== 'progress');
+    return [{ sk: item.sk, ...sized(item.metadata?.size), fields: { due, reason }, clears }];
+  });
+}
+
+function freshDue({ number, child }: Numbered): FeedDue {
+  const { name, kind, metadata, fingerprint, size, generation, position } = child;
+  const fields = { name, kind, metadata, number, due: fingerprint, reason: 'NEW', generation, position };
+  return { sk: numberKey(number), ...sized(size), fields, clears: [...UNMARKED, 'landed', 'generation', 'position'] };
+}
+
+const sized = (size: unknown) => (typeof size === 'number' ? { size } : {});

@@ -1,0 +1,324 @@
+import type { Metadata } from '../connectors/connector.ts';
+import type { OpenSource } from '../connectors/service.ts';
+import { backoffMs } from '../core/backoff.ts';
+import { forEachLimit } from '../core/concurrency.ts';
+import { type ErrorFacts, errorFacts, IngestError, isRetryable, retryAfterMs } from '../core/errors.ts';
+import { addMs, ms } from '../core/units.ts';
+import { dataKey } from '../landing/keys.ts';
+import { attributes, groupMember, type NodeRecord, type ShardKey } from '../nodes/store.ts';
+import type { Landed, PartitionRecord, Progress } from '../partitions/store.ts';
+import type { Pipeline } from '../pipelines/define.ts';
+import type { ReadBytesMessage } from '../queue/messages.ts';
+import { Completion } from './completion.ts';
+import { type Delivery, nowMs, type RefreshDeps } from './deps.ts';
+import { countFailure, endRun } from './failure.ts';
+import { type ReadResult, readPartition, SourceError } from './read-partition.ts';
+import { stopWithinMs } from './time.ts';
+
+/** Small partitions are read side by side to hide the latency of source and store; large ones one after the other. */
+const READS_AT_ONCE = 8;
+const SMALL_BYTES = 4 * 1024 * 1024;
+/** A worker that dies takes its partition with it at most so often. */
+const LOST_MAX = 3;
+const DELAY_MAX_SECONDS = 900;
+/** A lease outlives its function by a little, so that nobody takes over what is just ending. */
+const LEASE_MARGIN_MS = 30_000;
+/** A worker without a deadline renews nothing: after so long its group counts as abandoned. */
+const LEASE_MAX_MS = 3_600_000;
+
+/** What became of a group once its partitions were tried. */
+type GroupEnd = { readonly done: true } | { readonly done: false; readonly againInMs: number };
+
+/** Reads the partitions of one group that are still due in its plan, and commits each on its own. */
+export class GroupReader {
+  readonly #message: ReadBytesMessage;
+  readonly #pipeline: Pipeline;
+  readonly #deps: RefreshDeps;
+  readonly #delivery: Delivery;
+  readonly #key: ShardKey;
+  /** Of all retries asked for, the soonest; in milliseconds from now. */
+  #againInMs: number | undefined;
+  #runOver = false;
+
+  constructor(message: ReadBytesMessage, pipeline: Pipeline, delivery: Delivery, deps: RefreshDeps) {
+    this.#message = message;
+    this.#pipeline = pipeline;
+    this.#delivery = delivery;
+    this.#deps = deps;
+    const { node, layout, shard } = message;
+    this.#key = { pipeline: pipeline.name, node, layout, shard };
+  }
+
+  async read(): Promise<void> {
+    const { plan, group } = this.#message;
+    const { messageId, deadline } = this.#delivery;
+    const now = nowMs(this.#deps);
+    const leaseMs = Math.min(deadline.remainingMs() + LEASE_MARGIN_MS, LEASE_MAX_MS);
+    const lease = { holder: messageId, now, until: addMs(now, ms(leaseMs)) };
+    const take = await this.#deps.nodes.takeGroup(this.#key, plan, group, lease);
+    if (take === undefined) {
+      // Dropped, not failed: the sweep sends it again when the lease is over and it is not done.
+      this.#deps.log.debug('group is leased', { ...this.#facts() });
+      return;
+    }
+    const end = await this.#readDue(take);
+    if (this.#runOver) return;
+    if (end.done) {
+      await new Completion(this.#pipeline.name, this.#deps).memberDone(this.#key, plan, groupMember(group), {
+        retaken: take > 1,
+      });
+      return;
+    }
+    await this.#deps.nodes.releaseGroup(this.#key, plan, group, messageId);
+    const delaySeconds = Math.min(DELAY_MAX_SECONDS, Math.ceil(end.againInMs / 1000));
+    await this.#deps.queues.send('read-bytes', [
+      { body: JSON.stringify(this.#message), delaySeconds, group: this.#pipeline.name },
+    ]);
+  }
+
+  async #readDue(take: number): Promise<GroupEnd> {
+    const { partitions, plan, pipeline, node } = this.#message;
+    const items = await this.#deps.partitions.getMany(this.#key, partitions);
+    const due = items.filter((item) => item.plan === plan && item.due !== undefined && !item.failed && !item.gone);
+    if (due.length === 0) return { done: true };
+    const reader = await this.#deps.nodes.get(pipeline, node);
+    if (reader?.plan === undefined) return { done: true };
+    const opened = await this.#open(reader);
+    if (!opened) return this.#end();
+
+    const large = due.filter(({ metadata }) => sizeOf(metadata) > SMALL_BYTES);
+    const small = due.filter((item) => !large.includes(item));
+    const { deadline } = this.#delivery;
+    const stopWithin = stopWithinMs(deadline);
+    const one = async (item: PartitionRecord) => {
+      if (this.#runOver) return;
+      if (deadline.remainingMs() < stopWithin) return this.#again(0);
+      await this.#readOne(item, take, reader, opened, stopWithin);
+    };
+    await forEachLimit(small, READS_AT_ONCE, one);
+    await forEachLimit(large, 1, one);
+    return this.#end();
+  }
+
+  #end(): GroupEnd {
+    return this.#againInMs === undefined ? { done: true } : { done: false, againInMs: this.#againInMs };
+  }
+
+  /** Without a context nothing can be read: tried again, or the end of the run. */
+  async #open(node: NodeRecord): Promise<OpenSource | undefined> {
+    try {
+      return await this.#deps.connectors.open(this.#pipeline, this.#delivery.deadline.signal);
+    } catch (error) {
+      if (isRetryable(error) && this.#delivery.receiveCount <= this.#pipeline.retries) throw error;
+      const facts = errorFacts(error, this.#deps.redactor.redact);
+      this.#deps.log.error('the source could not be opened', { ...this.#facts(), path: node.path, error: facts });
+      await this.#endRun(facts);
+      return undefined;
+    }
+  }
+
+  async #readOne(
+    item: PartitionRecord,
+    take: number,
+    node: NodeRecord,
+    source: OpenSource,
+    stopWithin: number,
+  ): Promise<void> {
+    const claimed = await this.#claim(item, take, node);
+    if (!claimed) return;
+    const log = this.#deps.log.with({ ...this.#facts(), path: [...node.path, item.name], take });
+    let result: ReadResult | 'suspended';
+    try {
+      result = await readPartition(source, this.#deps.objects, {
+        pipeline: this.#pipeline,
+        run: this.#message.run,
+        path: [...node.path, item.name],
+        metadata: item.metadata as unknown as Metadata,
+        fingerprint: item.due!,
+        attempt: item.attempts ?? 0,
+        progress: item.progress,
+        keyOf: (segment) => this.#objectKey(item, take, segment),
+        saveProgress: (progress) => this.#saveProgress(claimed, progress, take),
+        deadline: this.#delivery.deadline,
+        stopWithinMs: stopWithin,
+        log,
+        metric: (name, value) => log.info('metric', { metric: name, value }),
+      });
+    } catch (error) {
+      if (!(error instanceof SourceError)) return this.#storeFailed(error);
+      return this.#sourceFailed(claimed, error.cause, node);
+    }
+    if (result === 'suspended') {
+      await this.#deps.partitions.changeIfDue(this.#key, claimed.now(), { remove: ['lost'] });
+      this.#again(0);
+      return;
+    }
+    await this.#commit(claimed, result, take);
+    log.debug('partition landed', { bytes: result.bytes });
+  }
+
+  /**
+   * From the second take on a partition is marked before it is read, so that the one which kills its worker is known and
+   * fails alone.
+   */
+  async #claim(item: PartitionRecord, take: number, node: NodeRecord): Promise<Claim | undefined> {
+    const claim = new Claim(item);
+    if (take === 1) return claim;
+    const marked = await this.#deps.partitions.claim(this.#key, claim.now(), take);
+    if (!marked) return undefined;
+    claim.take = take;
+    if ((marked.lost ?? 0) <= LOST_MAX) return claim;
+    await this.#fail(claim, errorFacts(new WorkerLostError(marked.lost! - 1)), node);
+    return undefined;
+  }
+
+  async #saveProgress(claim: Claim, progress: Progress, take: number): Promise<void> {
+    // Segments and cursor have one writer: from the first checkpoint on the item names the take.
+    if (claim.take === undefined) {
+      if (!(await this.#deps.partitions.claim(this.#key, claim.now(), take))) throw new TakenOverError();
+      claim.take = take;
+    }
+    const change = { set: attributes({ progress }), remove: ['lost'] };
+    if (!(await this.#deps.partitions.changeIfDue(this.#key, claim.now(), change))) throw new TakenOverError();
+  }
+
+  /** One conditional write makes the bytes real: still due, in this plan, with this fingerprint. */
+  async #commit(claim: Claim, result: ReadResult, take: number): Promise<void> {
+    const { item } = claim;
+    const landed = this.#landed(item, result);
+    const kept = item.landed !== undefined && landed.objects === item.landed.objects;
+    const spare = kept ? result.objects.map(({ key }) => key) : [];
+    const committed = await this.#deps.partitions.changeIfDue(this.#key, claim.now(), {
+      set: attributes({ landed, ...(spare.length > 0 ? { spare } : {}) }),
+      // The group stays: it tells where other takes may have written.
+      remove: ['due', 'reason', 'failed', 'error', 'take', 'lost', 'attempts', 'progress', 'metadata'],
+    });
+    if (!committed) this.#deps.log.info('a commit came too late', { ...this.#facts(), partition: item.name, take });
+  }
+
+  #landed(item: PartitionRecord, { sha256, bytes, chunks, objects }: ReadResult): Landed {
+    const { versions, sameContent } = this.#pipeline;
+    const fingerprint = item.due!;
+    const before = item.landed;
+    if (
+      before &&
+      sameContent === 'keep' &&
+      item.reason !== 'FORCED' &&
+      before.sha256 === sha256 &&
+      before.versions === versions
+    ) {
+      return { ...before, fingerprint };
+    }
+    const at = nowMs(this.#deps);
+    return {
+      fingerprint,
+      versions,
+      run: this.#message.run,
+      reason: item.reason ?? 'NEW',
+      at,
+      sha256,
+      bytes,
+      chunks,
+      objects,
+    };
+  }
+
+  async #sourceFailed(claim: Claim, error: unknown, node: NodeRecord): Promise<void> {
+    if (error instanceof TakenOverError) return;
+    const facts = errorFacts(error, this.#deps.redactor.redact);
+    const attempts = (claim.item.attempts ?? 0) + 1;
+    if (!isRetryable(error) || attempts > this.#pipeline.retries) return this.#fail(claim, facts, node);
+    const change = { set: attributes({ attempts, error: facts }), remove: ['lost'] };
+    if (!(await this.#deps.partitions.changeIfDue(this.#key, claim.now(), change))) return;
+    const delayMs = backoffMs(attempts - 1, this.#deps.random, undefined, retryAfterMs(error));
+    this.#deps.log.warn('a read will be tried again', {
+      ...this.#facts(),
+      path: [...node.path, claim.item.name],
+      attempts,
+      delayMs,
+      error: facts,
+    });
+    this.#again(delayMs);
+  }
+
+  /** Failed and visible, with its error; what had landed before still stands. */
+  async #fail(claim: Claim, error: ErrorFacts, node: NodeRecord): Promise<void> {
+    const change = { set: attributes({ failed: true, error }), remove: ['lost'] };
+    if (!(await this.#deps.partitions.changeIfDue(this.#key, claim.now(), change))) return;
+    this.#deps.log.error('a partition failed', { ...this.#facts(), path: [...node.path, claim.item.name], error });
+    if (await countFailure(this.#pipeline, this.#message.run, node.kind, error, this.#deps)) this.#runOver = true;
+  }
+
+  /** The store failed, which no partition can help: the message comes again, or the run ends if that is of no use. */
+  async #storeFailed(error: unknown): Promise<void> {
+    if (error instanceof TakenOverError) return;
+    if (!(error instanceof IngestError) || error.retryable) throw error;
+    await this.#endRun(errorFacts(error, this.#deps.redactor.redact));
+  }
+
+  async #endRun(error: ErrorFacts): Promise<void> {
+    this.#runOver = true;
+    await endRun(this.#pipeline.name, this.#message.run, { state: 'FAILED', error }, this.#deps);
+  }
+
+  #again(inMs: number): void {
+    this.#againInMs = Math.min(this.#againInMs ?? Number.POSITIVE_INFINITY, inMs);
+  }
+
+  #objectKey(item: PartitionRecord, take: number, segment: number): string {
+    const { plan, node, pipeline } = this.#message;
+    const { compression } = this.#pipeline.land;
+    return dataKey({
+      pipeline,
+      node,
+      sk: item.sk,
+      name: item.name,
+      fingerprint: item.due!,
+      plan,
+      take,
+      segment,
+      compression,
+    });
+  }
+
+  #facts() {
+    const { pipeline, run, node, shard, group } = this.#message;
+    return { pipeline, run, node, shard, group };
+  }
+}
+
+/** A due partition as it was read, and the take that its item names by now. */
+class Claim {
+  readonly item: PartitionRecord;
+  take: number | undefined;
+
+  constructor(item: PartitionRecord) {
+    this.item = item;
+    this.take = item.take;
+  }
+
+  now(): { sk: string; plan: PartitionRecord['plan']; due: string; take?: number } {
+    const { sk, plan, due } = this.item;
+    return { sk, plan, due: due!, ...(this.take === undefined ? {} : { take: this.take }) };
+  }
+}
+
+const sizeOf = (metadata: PartitionRecord['metadata']): number =>
+  typeof metadata?.size === 'number' ? metadata.size : 0;
+
+/** The worker that read the partition was killed, ran out of memory or was cut off, several times. */
+export class WorkerLostError extends IngestError {
+  override readonly name = 'WorkerLostError';
+  readonly code = 'WorkerLost';
+  readonly retryable = false;
+  constructor(times: number) {
+    super(`the function that read this partition was lost ${times} times; it may need more memory than there is`);
+  }
+}
+
+/** Another take reads this partition now; whatever this one has is of no use. */
+class TakenOverError extends IngestError {
+  override readonly name = 'TakenOverError';
+  readonly code = 'TakenOver';
+  readonly retryable = false;
+}

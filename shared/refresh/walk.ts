@@ -1,0 +1,189 @@
+import { errorFacts, IngestError } from '../core/errors.ts';
+import { runOf } from '../nodes/plan.ts';
+import {
+  allShardsDone,
+  attributes,
+  groupMember,
+  isComplete,
+  type NodeRecord,
+  type Place,
+  type ShardKey,
+  type ShardRecord,
+} from '../nodes/store.ts';
+import type { PartitionRecord } from '../partitions/store.ts';
+import type { ListObjectsMessage, ReadBytesMessage } from '../queue/messages.ts';
+import type { QueueName } from '../queue/queue.ts';
+import { Completion } from './completion.ts';
+import { nowMs, type RefreshDeps } from './deps.ts';
+import { listingFailed } from './list-and-plan.ts';
+import { identify } from './node-task.ts';
+
+/** What the sweep does with what it finds incomplete: send it again, plan it again, or make it fail visibly. */
+export type Remedy = 'resend' | 'replan' | 'fail';
+
+export interface WalkResult {
+  /** What is incomplete: nodes, and what is due. Two walks that saw the same saw no progress. */
+  readonly seen: readonly string[];
+  /** Groups under a lease: somebody works on them. */
+  readonly leased: number;
+  readonly sent: number;
+}
+
+/** Walks an active run from its root into what is incomplete, and applies the remedy there. */
+export class Walk {
+  readonly #pipeline: string;
+  readonly #run: number;
+  readonly #remedy: Remedy;
+  readonly #deps: RefreshDeps;
+  readonly #seen: string[] = [];
+  #leased = 0;
+  #sent = 0;
+
+  constructor(pipeline: string, run: number, remedy: Remedy, deps: RefreshDeps) {
+    this.#pipeline = pipeline;
+    this.#run = run;
+    this.#remedy = remedy;
+    this.#deps = deps;
+  }
+
+  async from(root: string): Promise<WalkResult> {
+    await this.#node({ pipeline: this.#pipeline, run: this.#run, node: root });
+    return { seen: this.#seen, leased: this.#leased, sent: this.#sent };
+  }
+
+  async #node(message: ListObjectsMessage): Promise<void> {
+    const loaded = await this.#deps.nodes.load(this.#pipeline, message.node);
+    const node = loaded?.node;
+    const planned = node?.plan !== undefined && runOf(node.plan) === this.#run;
+    if (!planned || node.state === 'PLANNED') {
+      this.#note(message.node);
+      if (this.#remedy === 'fail') return this.#failNode(message, node);
+      return this.#send('list-objects', message);
+    }
+    // Done, or all below it is: it has only to tell again.
+    if (node.state === 'DONE' || allShardsDone(node)) {
+      this.#note(`${message.node} done`);
+      return this.#send('list-objects', message);
+    }
+    if (this.#remedy === 'replan') {
+      await this.#deps.nodes.changeInPlan(this.#pipeline, node.id, node.plan!, { set: { state: 'PLANNED' } });
+      this.#note(`${message.node} ${node.version} planned again`);
+      return this.#send('list-objects', message);
+    }
+    for (const number of node.shards ?? []) {
+      if (!node.done.has(String(number))) await this.#shard(message, node, number, loaded?.shards.get(number));
+    }
+  }
+
+  async #shard(
+    message: ListObjectsMessage,
+    node: NodeRecord,
+    number: number,
+    shard: ShardRecord | undefined,
+  ): Promise<void> {
+    const key: ShardKey = { pipeline: this.#pipeline, node: node.id, layout: node.layout.id, shard: number };
+    if (shard?.plan !== node.plan || isComplete(shard!)) {
+      this.#note(`${node.id} ${number} whole`);
+      return this.#send('list-objects', message);
+    }
+    const waiting = (member: string) => shard!.total?.has(member) === true && !shard!.done.has(member);
+    const groups = new Map<number, PartitionRecord[]>();
+    for await (const item of this.#deps.partitions.all(key)) {
+      if (item.child && waiting(item.child)) await this.#child(key, shard!, item);
+      else if (item.group !== undefined && item.plan === shard!.plan && waiting(groupMember(item.group))) {
+        groups.set(item.group, [...(groups.get(item.group) ?? []), item]);
+      }
+    }
+    for (const member of shard!.total ?? []) {
+      if (member.startsWith('g') && waiting(member) && !groups.has(Number(member.slice(1))))
+        groups.set(Number(member.slice(1)), []);
+    }
+    const leases = await this.#deps.nodes.groups(key, shard!.plan!);
+    for (const [group, items] of groups) {
+      if ((leases.get(group)?.leasedUntil ?? 0) > nowMs(this.#deps)) this.#leased += 1;
+      else await this.#group(key, shard!, group, items);
+    }
+  }
+
+  async #child(key: ShardKey, shard: ShardRecord, item: PartitionRecord): Promise<void> {
+    const place: Place = { node: key.node, layout: key.layout, shard: key.shard, plan: shard.plan! };
+    await this.#node({
+      pipeline: this.#pipeline,
+      run: this.#run,
+      node: item.child!,
+      place,
+      key: item.sk,
+      ...(item.metadataId ? { metadataId: item.metadataId } : {}),
+    });
+  }
+
+  async #group(key: ShardKey, shard: ShardRecord, group: number, items: readonly PartitionRecord[]): Promise<void> {
+    const plan = shard.plan!;
+    const due = items.filter((item) => item.due !== undefined && !item.failed);
+    this.#note(`${key.node} ${due.map(({ sk }) => sk).join(' ')}`);
+    if (this.#remedy === 'fail') {
+      const error = errorFacts(new StuckError());
+      for (const { sk, due: fingerprint, take } of due) {
+        const claim = { sk, plan, due: fingerprint!, ...(take === undefined ? {} : { take }) };
+        await this.#deps.partitions.changeIfDue(key, claim, { set: attributes({ failed: true, error }) });
+      }
+      return new Completion(this.#pipeline, this.#deps).memberDone(key, plan, groupMember(group), { retaken: true });
+    }
+    if (due.length === 0)
+      return new Completion(this.#pipeline, this.#deps).memberDone(key, plan, groupMember(group), { retaken: true });
+    const { node, layout, shard: number } = key;
+    const partitions = due.map(({ sk }) => sk);
+    const message: ReadBytesMessage = {
+      pipeline: this.#pipeline,
+      run: this.#run,
+      node,
+      layout,
+      shard: number,
+      plan,
+      group,
+      partitions,
+    };
+    await this.#send('read-bytes', message);
+  }
+
+  /** A node whose listing never ends, whoever tries: it stays as it was, and says so. */
+  async #failNode(message: ListObjectsMessage, node: NodeRecord | undefined): Promise<void> {
+    const pipeline = await this.#deps.pipelines.get(this.#pipeline);
+    const active = await this.#deps.runs.active(this.#pipeline);
+    const identity = await identify(message, node, this.#deps);
+    const loaded = await this.#deps.nodes.load(this.#pipeline, message.node);
+    if (!identity || active?.active !== this.#run) return;
+    const task = {
+      pipeline,
+      run: this.#run,
+      active,
+      id: message.node,
+      identity,
+      shards: loaded?.shards ?? new Map<number, ShardRecord>(),
+      ...(message.place ? { place: message.place } : {}),
+      ...(node ? { node } : {}),
+    };
+    await listingFailed(task, new StuckError(), this.#deps);
+  }
+
+  #note(what: string): void {
+    this.#seen.push(what);
+  }
+
+  async #send(queue: QueueName, message: ListObjectsMessage | ReadBytesMessage): Promise<void> {
+    this.#sent += 1;
+    await this.#deps.queues.send(queue, [{ body: JSON.stringify(message), group: this.#pipeline }]);
+  }
+}
+
+/** Sent and planned again several times, and nothing came of it. */
+export class StuckError extends IngestError {
+  override readonly name = 'StuckError';
+  readonly code = 'Stuck';
+  readonly retryable = false;
+  constructor() {
+    super(
+      'no progress after it was sent three times and planned three times again; the dead-letter queues and logs may say why',
+    );
+  }
+}

@@ -1,0 +1,75 @@
+import type { Deadline } from '../core/deadline.ts';
+import { errorFacts } from '../core/errors.ts';
+import { sha256Hex } from '../core/ids.ts';
+import { collectGarbage } from '../refresh/collect.ts';
+import type { RefreshDeps } from '../refresh/deps.ts';
+import { stopWithinMs } from '../refresh/time.ts';
+import { type Remedy, Walk } from '../refresh/walk.ts';
+
+export interface SweepRequest {
+  /** Absent: all pipelines. */
+  readonly pipeline?: string;
+}
+
+export interface SweptPipeline {
+  readonly pipeline: string;
+  /** Messages sent again for the active run. */
+  readonly sent: number;
+  readonly deletedObjects: number;
+  readonly error?: string;
+}
+
+/** After so many rounds without progress it plans again, and after as many more it gives up. */
+const ROUNDS = 3;
+
+/** Looks after what nobody else would: lost messages, abandoned work, runs that do not end, and garbage. */
+export async function sweep(
+  { pipeline }: SweepRequest,
+  deadline: Deadline,
+  deps: RefreshDeps,
+): Promise<SweptPipeline[]> {
+  const names = pipeline === undefined ? await deps.pipelines.names() : [(await deps.pipelines.get(pipeline)).name];
+  const stopWithin = stopWithinMs(deadline);
+  const outOfTime = () => deadline.remainingMs() < stopWithin;
+  const swept: SweptPipeline[] = [];
+  for (const name of names) {
+    if (outOfTime()) break;
+    try {
+      const sent = await sweepRun(name, deps);
+      swept.push({
+        pipeline: name,
+        sent,
+        deletedObjects: await collectGarbage(await deps.pipelines.get(name), deps, outOfTime),
+      });
+    } catch (error) {
+      // One pipeline's trouble does not keep the others from being swept.
+      const facts = errorFacts(error, deps.redactor.redact);
+      deps.log.error('a pipeline could not be swept', { pipeline: name, error: facts });
+      swept.push({ pipeline: name, sent: 0, deletedObjects: 0, error: facts.message });
+    }
+  }
+  return swept;
+}
+
+/** @returns how many messages were sent again */
+export async function sweepRun(pipeline: string, deps: RefreshDeps): Promise<number> {
+  const active = await deps.runs.active(pipeline);
+  if (!active) return 0;
+  // A run's end, or its beginning, may have been decided and not told.
+  if (active.ended) await deps.runs.closeRecord(pipeline, active.ended.run, active.ended.outcome, active.ended.at);
+  if (active.active === undefined) return 0;
+  const rounds = active.sweepRounds ?? 0;
+  const remedy = remedyAfter(rounds);
+  const { seen, leased, sent } = await new Walk(pipeline, active.active, remedy, deps).from(active.root);
+  const stands = sha256Hex(seen.join('\n')).slice(0, 16);
+  // Planning again is no progress yet: the round after it compares with what stood still before.
+  const still = remedy !== 'resend' || (stands === active.sweepSeen && leased === 0);
+  await deps.runs.sawProgress(pipeline, active.active, remedy === 'resend' ? stands : (active.sweepSeen ?? ''), still ? rounds + 1 : 0);
+  if (sent > 0) deps.log.info('sent again', { pipeline, run: active.active, messages: sent, rounds });
+  return sent;
+}
+
+function remedyAfter(rounds: number): Remedy {
+  if (rounds >= 2 * ROUNDS) return 'fail';
+  return rounds === ROUNDS ? 'replan' : 'resend';
+}
