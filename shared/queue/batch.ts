@@ -1,3 +1,4 @@
+import { type Backoff, backoffMs } from '../core/backoff.ts';
 import { errorFacts, isRetryable, retryAfterMs } from '../core/errors.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Redactor } from '../core/redaction.ts';
@@ -50,15 +51,14 @@ export async function settleBatch(
         const facts = { queue, messageId: record.messageId, receiveCount, error: errorFacts(error, redactor.redact) };
         if (isRetryable(error)) log.warn('a message will be delivered again', facts);
         else log.error('a message failed', facts);
-        await putOff(record, retryAfterMs(error));
+        await putOff(record, retryAfterMs(error) ?? backoffMs(receiveCount - 1, always, REDELIVERY));
       }
     }),
   );
   return { batchItemFailures };
 
   /** Without it the message comes again when its visibility timeout is over, which is as right, and later. */
-  async function putOff({ receiptHandle, messageId }: BatchRecord, delayMs: number | undefined): Promise<void> {
-    if (delayMs === undefined) return;
+  async function putOff({ receiptHandle, messageId }: BatchRecord, delayMs: number): Promise<void> {
     try {
       await queues.retryAfter(queue, receiptHandle, Math.min(MAX_PUT_OFF_SECONDS, Math.ceil(delayMs / 1000)));
     } catch (error) {
@@ -68,6 +68,9 @@ export async function settleBatch(
 }
 
 const MAX_PUT_OFF_SECONDS = 43_200;
+const REDELIVERY: Backoff = { firstMs: 1000, maxMs: 900_000 };
+/** No jitter is needed for a message: others of its batch went their own ways. */
+const always = () => 1;
 
 function parseBody(body: string): unknown {
   try {

@@ -48,6 +48,12 @@ export interface StartRefreshRequest {
   readonly confirmRemoval?: boolean;
 }
 
+/** Look after lost messages, stuck runs and garbage. */
+export interface SweepRequest {
+  /** Absent: all pipelines. */
+  readonly pipeline?: string;
+}
+
 /** A message or event that is not ours, or not whole. It is not delivered again: nothing would change. */
 export class InvalidMessageError extends IngestError {
   override readonly name = 'InvalidMessageError';
@@ -98,6 +104,12 @@ export function parseStartRefresh(body: unknown): StartRefreshRequest {
     ...fields.optional('force', (value) => (value === 'all' ? 'all' : fields.texts('force'))),
     ...fields.optional('confirmRemoval', () => fields.flag('confirmRemoval')),
   });
+}
+
+/** A schedule's event has members of its own; only `pipeline` is ours. */
+export function parseSweep(body: unknown): SweepRequest {
+  const fields = new Fields('sweep', body ?? {});
+  return fields.checked({ ...fields.optional('pipeline', () => fields.text('pipeline')) });
 }
 
 function parsePlace(value: unknown, outer: Fields): Place {

@@ -4,6 +4,7 @@ import {
   CreateQueueCommand,
   DeleteMessageBatchCommand,
   GetQueueAttributesCommand,
+  GetQueueUrlCommand,
   type Message,
   ReceiveMessageCommand,
   SendMessageBatchCommand,
@@ -244,6 +245,21 @@ export async function createSqsQueues(
     urls[queue] = await create(queue, { RedrivePolicy: JSON.stringify(deadLetters) });
   }
   return { urls: urls as QueueUrls, deadLetterUrls: deadLetterUrls as QueueUrls };
+}
+
+/** Where the queues of a deployed stack are: `<prefix>-read-bytes`, its dead letters `<prefix>-read-bytes-dead`, and so on. */
+export async function findSqsQueues(
+  client: SQSClient,
+  prefix: string,
+): Promise<{ urls: QueueUrls; deadLetterUrls: QueueUrls }> {
+  const find = async (name: string): Promise<string> => {
+    const command = new GetQueueUrlCommand({ QueueName: `${prefix}-${name}` });
+    return (await named(`find ${prefix}-${name}`, () => client.send(command))).QueueUrl ?? '';
+  };
+  const all = async (suffix: string) =>
+    Object.fromEntries(await Promise.all(QUEUE_NAMES.map(async (queue) => [queue, await find(`${queue}${suffix}`)])));
+  const [urls, deadLetterUrls] = await Promise.all([all(''), all('-dead')]);
+  return { urls, deadLetterUrls };
 }
 
 /** SQS refused a message or a request for good: access, a queue that is not there, a body it does not carry. */

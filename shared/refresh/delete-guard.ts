@@ -67,7 +67,8 @@ async function countGoing(
     for (const entry of entries) {
       if (entry.kind === 'tombstone') continue;
       const shard = shardOf(slotOf(entry.name), layout.shards);
-      const names = listed.get(shard) ?? new Set([...(await listing.children(shard, layout.shards)).children.values()].map(named));
+      const names =
+        listed.get(shard) ?? new Set([...(await listing.children(shard, layout.shards)).children.values()].map(named));
       listed.set(shard, names);
       if (!names.has(named(entry))) going += entry.kind === 'leaf' ? 1 : entry.totals.partitions;
     }

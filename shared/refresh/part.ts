@@ -1,3 +1,4 @@
+import type { EpochMs } from '../core/units.ts';
 import { type Garbage, writeGarbage } from '../landing/garbage.ts';
 import { partKey } from '../landing/keys.ts';
 import { encodePart, type LeafEntry, type NodeEntry, type PartEntry, readPart } from '../landing/manifest.ts';
@@ -177,7 +178,7 @@ function feedShard(items: readonly PartitionRecord[], missing: readonly number[]
   return {
     missing,
     ...(covering?.position === undefined ? {} : { position: covering.position }),
-    ...(landedAt.length === 0 ? {} : { oldestAt: landedAt.reduce((a, b) => (a < b ? a : b)) }),
+    ...(landedAt.length === 0 ? {} : { oldestAt: landedAt.reduce((a, b) => Math.min(a, b) as EpochMs) }),
   };
 }
 

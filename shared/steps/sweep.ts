@@ -1,15 +1,11 @@
 import type { Deadline } from '../core/deadline.ts';
 import { errorFacts } from '../core/errors.ts';
 import { sha256Hex } from '../core/ids.ts';
+import type { SweepRequest } from '../queue/messages.ts';
 import { collectGarbage } from '../refresh/collect.ts';
 import type { RefreshDeps } from '../refresh/deps.ts';
 import { stopWithinMs } from '../refresh/time.ts';
 import { type Remedy, Walk } from '../refresh/walk.ts';
-
-export interface SweepRequest {
-  /** Absent: all pipelines. */
-  readonly pipeline?: string;
-}
 
 export interface SweptPipeline {
   readonly pipeline: string;
@@ -64,7 +60,12 @@ export async function sweepRun(pipeline: string, deps: RefreshDeps): Promise<num
   const stands = sha256Hex(seen.join('\n')).slice(0, 16);
   // Planning again is no progress yet: the round after it compares with what stood still before.
   const still = remedy !== 'resend' || (stands === active.sweepSeen && leased === 0);
-  await deps.runs.sawProgress(pipeline, active.active, remedy === 'resend' ? stands : (active.sweepSeen ?? ''), still ? rounds + 1 : 0);
+  await deps.runs.sawProgress(
+    pipeline,
+    active.active,
+    remedy === 'resend' ? stands : (active.sweepSeen ?? ''),
+    still ? rounds + 1 : 0,
+  );
   if (sent > 0) deps.log.info('sent again', { pipeline, run: active.active, messages: sent, rounds });
   return sent;
 }

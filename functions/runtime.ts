@@ -1,0 +1,41 @@
+import { openBackend, readSettings } from '../shared/backends/config.ts';
+import { systemClock } from '../shared/core/clock.ts';
+import type { Environment } from '../shared/core/env.ts';
+import { jsonLogger } from '../shared/core/logger.ts';
+import { Redactor } from '../shared/core/redaction.ts';
+import type { Inbox } from '../shared/queue/batch.ts';
+import type { QueueName } from '../shared/queue/queue.ts';
+import type { RefreshDeps } from '../shared/refresh/deps.ts';
+import { openRefresh } from '../shared/refresh/open.ts';
+import { openPipelines } from './pipelines.ts';
+
+/** What every function works with, whoever feeds it: Lambda, `serverless invoke local`, or the worker on one machine. */
+export interface Runtime {
+  readonly deps: RefreshDeps;
+  inbox(queue: QueueName): Inbox;
+}
+
+/** Opens the runtime at the first invocation of a container, and keeps it; a bad setting fails each of them until it is mended. */
+export function configure(env: Environment): () => Promise<Runtime> {
+  let opened: Promise<Runtime> | undefined;
+  return () => {
+    opened ??= open(env).catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
+    return opened;
+  };
+}
+
+async function open(env: Environment): Promise<Runtime> {
+  const settings = readSettings(env);
+  const redactor = new Redactor();
+  const log = jsonLogger({ clock: systemClock, redactor, level: settings.logLevel });
+  const backend = openBackend(settings, env, systemClock);
+  const pipelines = await openPipelines(settings.pipelines);
+  return runtimeOf(openRefresh({ backend, pipelines, log, redactor, clock: systemClock }), backend.queues);
+}
+
+export function runtimeOf(deps: RefreshDeps, queues: Inbox['queues']): Runtime {
+  return { deps, inbox: (queue) => ({ queue, queues, log: deps.log, redactor: deps.redactor }) };
+}

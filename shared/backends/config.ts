@@ -1,0 +1,46 @@
+import type { Clock } from '../core/clock.ts';
+import { type Environment, EnvReader } from '../core/env.ts';
+import type { LogLevel } from '../core/logger.ts';
+import { openAws } from './aws.ts';
+import type { Backend } from './backend.ts';
+import { openEmbedded } from './embedded.ts';
+
+export interface Settings {
+  readonly backend:
+    | { readonly kind: 'embedded'; readonly home: string }
+    | { readonly kind: 'aws'; readonly prefix: string; readonly bucket: string; readonly forcePathStyle: boolean };
+  readonly pipelines: string;
+  readonly logLevel: LogLevel;
+}
+
+/**
+ * Reads what a deployment or a person sets. Without `LANDFALL_BACKEND` it is `aws` inside Lambda, and `embedded` anywhere else,
+ * `serverless invoke local` included.
+ *
+ * @throws {InvalidInputError} naming every setting that is wrong
+ */
+export function readSettings(env: Environment): Settings {
+  const reader = new EnvReader(env);
+  const inLambda = Boolean(env.AWS_LAMBDA_FUNCTION_NAME) && env.IS_LOCAL !== 'true';
+  const kind = reader.choice('LANDFALL_BACKEND', ['embedded', 'aws'], inLambda ? 'aws' : 'embedded');
+  const local = kind === 'aws' && Boolean(env.AWS_ENDPOINT_URL_S3 || env.AWS_ENDPOINT_URL);
+  const settings: Settings = {
+    backend:
+      kind === 'aws'
+        ? {
+            kind,
+            prefix: reader.text('LANDFALL_PREFIX'),
+            bucket: reader.text('LANDFALL_BUCKET'),
+            forcePathStyle: local,
+          }
+        : { kind, home: reader.optionalText('LANDFALL_HOME') ?? '.landfall' },
+    pipelines: reader.optionalText('LANDFALL_PIPELINES') ?? 'pipelines',
+    logLevel: reader.choice('LANDFALL_LOG_LEVEL', ['debug', 'info', 'warn', 'error'], 'info'),
+  };
+  reader.done();
+  return settings;
+}
+
+export function openBackend({ backend }: Settings, env: Environment, clock: Clock): Backend {
+  return backend.kind === 'aws' ? openAws(backend) : openEmbedded({ home: backend.home, env, clock });
+}

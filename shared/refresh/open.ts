@@ -1,0 +1,61 @@
+import { tmpdir } from 'node:os';
+import type { Backend } from '../backends/backend.ts';
+import { connectorService } from '../connectors/service.ts';
+import type { Clock } from '../core/clock.ts';
+import { newId } from '../core/ids.ts';
+import type { Logger } from '../core/logger.ts';
+import type { Meter } from '../core/meter.ts';
+import type { Redactor } from '../core/redaction.ts';
+import { minutes } from '../core/units.ts';
+import { meteredObjects } from '../landing/metered.ts';
+import { NodeStore } from '../nodes/store.ts';
+import { PartitionStore } from '../partitions/store.ts';
+import type { PipelineCatalog } from '../pipelines/catalog.ts';
+import { meteredQueues } from '../queue/metered.ts';
+import { RunStore } from '../runs/store.ts';
+import { cachedSecrets } from '../secrets/cached.ts';
+import { meteredTables } from '../tables/metered.ts';
+import type { RefreshDeps } from './deps.ts';
+
+export interface OpenRefreshOptions {
+  readonly backend: Backend;
+  readonly pipelines: PipelineCatalog;
+  readonly log: Logger;
+  readonly redactor: Redactor;
+  readonly clock: Clock;
+  /** Counts every request to the backend, if given. */
+  readonly meter?: Meter;
+  readonly spoolFolder?: string;
+}
+
+/** A rotated secret is in use after this at the latest. */
+const SECRET_TTL_MS = minutes(5);
+
+/** Puts together what the steps of a refresh work with. */
+export function openRefresh({
+  backend,
+  pipelines,
+  log,
+  redactor,
+  clock,
+  meter,
+  spoolFolder = tmpdir(),
+}: OpenRefreshOptions): RefreshDeps {
+  const tables = meter ? meteredTables(backend.tables, meter) : backend.tables;
+  const secrets = cachedSecrets(backend.secrets, { ttlMs: SECRET_TTL_MS, clock });
+  return {
+    clock,
+    random: Math.random,
+    newId,
+    log,
+    redactor,
+    pipelines,
+    connectors: connectorService({ secrets, clock, log, redactor }),
+    nodes: new NodeStore(tables.nodes),
+    partitions: new PartitionStore(tables.partitions),
+    runs: new RunStore(tables.runs, newId),
+    queues: meter ? meteredQueues(backend.queues, meter) : backend.queues,
+    objects: meter ? meteredObjects(backend.objects, meter) : backend.objects,
+    spoolFolder,
+  };
+}
