@@ -1,5 +1,5 @@
 import type { Logger } from '../../shared/core/logger.ts';
-import { seconds } from '../../shared/core/units.ts';
+import { hours } from '../../shared/core/units.ts';
 import type { BatchAnswer, BatchRecord } from '../../shared/queue/batch.ts';
 import type { QueueName, Queues, ReceivedMessage } from '../../shared/queue/queue.ts';
 
@@ -14,7 +14,7 @@ export interface WorkerOptions {
   readonly handlers: Readonly<Partial<Record<QueueName, QueueHandler>>>;
   /** Batches under way at a time, per queue. Default 8. */
   readonly concurrency?: Readonly<Partial<Record<QueueName, number>>>;
-  /** How long an invocation may take, in milliseconds. Default 15 minutes, as on Lambda. */
+  /** How long an invocation may take, in milliseconds. Default 11.5 hours: nothing here ends a long read, but a message stays unseen for 12 at most. */
   readonly timeoutMs?: number;
   readonly log: Logger;
   /** Called when nothing is being worked on and no message is to be had; not more often than every 20 ms. */
@@ -25,7 +25,7 @@ export interface WorkerOptions {
   readonly signal: AbortSignal;
 }
 
-const DEFAULT_TIMEOUT_MS = seconds(900);
+const DEFAULT_TIMEOUT_MS = hours(11.5);
 const DEFAULT_CONCURRENCY = 8;
 const BATCH_SIZE: Readonly<Record<QueueName, number>> = { 'list-objects': 10, 'read-bytes': 1, 'finish-refresh': 1 };
 /** A message is not delivered again while its function may still run. */

@@ -60,7 +60,7 @@ export interface RunInfo extends ContextRun {
   readonly path: readonly string[];
   /** Milliseconds this function still has; `Infinity` where nothing limits it. */
   remainingMs(): number;
-  /** A number for the log and the run's record, summed by name. */
+  /** A number for the log, as a line of its own with its name. */
   metric(name: string, value: number): void;
   /** The cursor of the last checkpoint that was kept (for a feed: its position), or undefined. */
   readonly resumeFrom?: JsonValue;
@@ -106,6 +106,11 @@ export interface Source {
    * again. Canonical JSON is hashed, so key order does not matter.
    */
   readonly identity: JsonValue;
+  /**
+   * The code names no version, and `identity` is made of its text as it runs. A bundler changes that text, so where the
+   * pipeline comes from a file, the text of this file takes its place.
+   */
+  readonly identityIsText?: boolean;
 }
 
 /** What a listing yielded is not a node: the message names the field, the limit and what was got. */

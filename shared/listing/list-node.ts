@@ -18,9 +18,13 @@ export interface ListNodeOptions {
   readonly deadline: Deadline;
   /** With less than this left, a listing stops at its next checkpoint. */
   readonly stopWithinMs: number;
+  /** Called now and then as children come in. */
+  readonly onProgress?: () => Promise<void>;
   readonly log: Logger;
   readonly metric: (name: string, value: number) => void;
 }
+
+const PROGRESS_EVERY = 1024;
 
 /** How a call of `listObjects` ended in order. */
 export type ListingEnd = { readonly complete: true } | { readonly complete: false; readonly cursor: JsonValue };
@@ -38,6 +42,7 @@ export async function listNode(
 ): Promise<ListingEnd> {
   const { pipeline, run, path, metadata, strict, deadline, stopWithinMs, log, metric, resumeFrom } = options;
   let stopAt: { readonly cursor: JsonValue } | undefined;
+  let taken = 0;
   const listRun: ListRun = {
     pipeline,
     run,
@@ -60,6 +65,7 @@ export async function listNode(
       if (stopAt) return { complete: false, cursor: stopAt.cursor };
       const listed = parseListed(yielded, path, { strict });
       if (listed.kind !== 'leaf') checkDescent(listed.metadata as JsonObject, options);
+      if (++taken % PROGRESS_EVERY === 0) await options.onProgress?.();
       if (into.add(listed)) {
         await into.flush();
         if (deadline.signal.aborted) throw new ListingTooLongError(path);

@@ -36,6 +36,8 @@ export interface NodeRecord {
   readonly ran?: RunTotals;
   /** The run in which what it tells its parent last changed. */
   readonly changed: number;
+  /** Until then somebody lists or plans it; economy only, for the sweep. In milliseconds since 1970. */
+  readonly listingUntil?: EpochMs;
   /** Why the last listing failed; the node stayed as it was. */
   readonly error?: ErrorFacts;
   readonly feed?: FeedState;
@@ -205,10 +207,21 @@ export class NodeStore {
     return this.changeInPlan(pipeline, id, plan, { set });
   }
 
+  /** Says that a listing which takes long is going on, so that the sweep does not begin another. */
+  async leaseListing(pipeline: string, id: string, until: EpochMs): Promise<void> {
+    await this.#table.update({ pk: nodeKey(pipeline, id), sk: NODE }, { set: { listingUntil: until } });
+  }
+
   /** Of all deliveries that would go on with the planning of a node from one step, one may. */
-  claimStep(pipeline: string, id: string, plan: Plan, step: number): Promise<NodeRecord | undefined> {
+  claimStep(
+    pipeline: string,
+    id: string,
+    plan: Plan,
+    step: number,
+    listingUntil: EpochMs,
+  ): Promise<NodeRecord | undefined> {
     const condition = [equals('plan', plan), equals('state', 'PLANNED'), anyOf(absent('step'), below('step', step))];
-    return this.#updateNode(pipeline, id, { set: { step } }, condition);
+    return this.#updateNode(pipeline, id, { set: { step, listingUntil } }, condition);
   }
 
   shardDone(key: ShardKey, plan: Plan): Promise<NodeRecord | undefined> {

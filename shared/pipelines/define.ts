@@ -2,7 +2,7 @@ import type { Source } from '../connectors/connector.ts';
 import { checkOptions, type OptionSpec } from '../connectors/options.ts';
 import { InvalidInputError } from '../core/errors.ts';
 import { idOf } from '../core/ids.ts';
-import { canonicalJson, isObject } from '../core/json.ts';
+import { canonicalJson, isObject, type JsonValue } from '../core/json.ts';
 import { checkSchedule } from './schedule.ts';
 
 /** What a user writes in `pipelines/`: one source, when it is refreshed, and how its bytes land. */
@@ -140,11 +140,20 @@ export function definePipeline(options: PipelineOptions): Pipeline {
   complaints.push(...checkFailurePolicy(checked.failurePolicy), ...checkSchedule(checked.schedule, checked.timezone));
   if (complaints.length > 0) throw new InvalidInputError(`${name}: ${complaints.join('; ')}`);
   const land = { format: 'raw' as const, compression: 'none' as const, ...checked.land };
-  return { ...checked, land, versions: versionsOf(checked.source, land, checked.lineMode) } as Pipeline;
+  return { ...checked, land, versions: versionsOf(checked.source.identity, { ...checked, land }) } as Pipeline;
 }
 
-function versionsOf(source: Source, land: Required<LandOptions>, lineMode: boolean): string {
-  return idOf(source.type, canonicalJson(source.identity), canonicalJson({ land, lineMode }));
+/** The pipeline as a file defines it. Code that names no version is identified by the text of the file, not as it runs. */
+export function definedIn(pipeline: Pipeline, fileSha256: string): Pipeline {
+  if (!pipeline.source.identityIsText) return pipeline;
+  return { ...pipeline, versions: versionsOf({ fileSha256 }, pipeline) };
+}
+
+function versionsOf(
+  identity: JsonValue,
+  { source, land, lineMode }: Pick<Pipeline, 'source' | 'land' | 'lineMode'>,
+): string {
+  return idOf(source.type, canonicalJson(identity), canonicalJson({ land, lineMode }));
 }
 
 function isSource(source: Source): boolean {

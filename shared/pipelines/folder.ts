@@ -1,15 +1,8 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { isObject } from '../core/json.ts';
-import {
-  catalogOf,
-  InvalidPipelineError,
-  invalidPipeline,
-  type LoadedPipeline,
-  type PipelineCatalog,
-} from './catalog.ts';
-import type { Pipeline } from './define.ts';
+import { catalogOf, InvalidPipelineError, type LoadedPipeline, type PipelineCatalog } from './catalog.ts';
+import { loadPipeline, textSha256 } from './file.ts';
 
 const PIPELINE_FILE = /^[a-z0-9][\w.-]*\.(ts|mts|js|mjs)$/;
 
@@ -20,28 +13,35 @@ const PIPELINE_FILE = /^[a-z0-9][\w.-]*\.(ts|mts|js|mjs)$/;
  * @throws {InvalidPipelineError} there is no such folder, or two files define one name
  */
 export async function loadPipelines(folder: string): Promise<PipelineCatalog> {
-  let files: string[];
+  return catalogOf(await loadPipelineFiles(folder));
+}
+
+/** What is in each file of the folder, those that fail included. @throws {InvalidPipelineError} there is no such folder */
+export async function loadPipelineFiles(folder: string): Promise<LoadedPipeline[]> {
+  return Promise.all(
+    pipelineFiles(folder).map(({ file, fileSha256 }) =>
+      loadPipeline(file, fileSha256, () => import(pathToFileURL(resolve(file)).href)),
+    ),
+  );
+}
+
+export interface PipelineFile {
+  /** Begins with the folder, as that was given. */
+  readonly file: string;
+  /** Of its text. */
+  readonly fileSha256: string;
+}
+
+/** The files of a folder that define pipelines, in order. @throws {InvalidPipelineError} there is no such folder */
+export function pipelineFiles(folder: string): PipelineFile[] {
+  let names: string[];
   try {
-    files = readdirSync(folder).filter((file) => PIPELINE_FILE.test(file) && !file.includes('.test.'));
+    names = readdirSync(folder).filter((name) => PIPELINE_FILE.test(name) && !name.includes('.test.'));
   } catch (cause) {
     throw new InvalidPipelineError(folder, 'it is no folder that can be read', { cause });
   }
-  return catalogOf(await Promise.all(files.sort().map((file) => load(join(folder, file)))));
-}
-
-async function load(file: string): Promise<LoadedPipeline> {
-  try {
-    return { file, pipeline: pipelineOf(file, await import(pathToFileURL(resolve(file)).href)) };
-  } catch (error) {
-    return { file, error: invalidPipeline(file, error) };
-  }
-}
-
-/** @throws {InvalidPipelineError} the module's default export is not what `definePipeline` returns */
-export function pipelineOf(file: string, module: unknown): Pipeline {
-  const pipeline = isObject(module) ? module.default : undefined;
-  if (isObject(pipeline) && typeof pipeline.name === 'string' && typeof pipeline.versions === 'string') {
-    return pipeline as unknown as Pipeline;
-  }
-  throw new InvalidPipelineError(file, 'it must export default definePipeline({ … })');
+  return names.sort().map((name) => {
+    const file = join(folder, name);
+    return { file, fileSha256: textSha256(readFileSync(file, 'utf8')) };
+  });
 }

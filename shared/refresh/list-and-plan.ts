@@ -1,12 +1,14 @@
 import { type ErrorFacts, errorFacts, isRetryable } from '../core/errors.ts';
 import type { JsonValue } from '../core/json.ts';
+import { addMs, type EpochMs, ms } from '../core/units.ts';
 import { stagingKey } from '../landing/keys.ts';
 import { listNode } from '../listing/list-node.ts';
 import { FeedListing, Listing, type ListingOptions, type ListingState } from '../listing/listing.ts';
 import { planOf } from '../nodes/plan.ts';
 import type { ListObjectsMessage } from '../queue/messages.ts';
+import { messageJson } from '../queue/outgoing.ts';
 import { Completion } from './completion.ts';
-import type { Delivery, RefreshDeps } from './deps.ts';
+import { type Delivery, nowMs, type RefreshDeps } from './deps.ts';
 import { countFailure, endRun } from './failure.ts';
 import type { NodeTask } from './node-task.ts';
 import { planFeed } from './plan-feed.ts';
@@ -31,37 +33,50 @@ export async function listAndPlan(
   delivery: Delivery,
   deps: RefreshDeps,
 ): Promise<void> {
-  const saved = message.continues === undefined ? undefined : await loadContinuation(task, message.continues, deps);
+  const stopWithin = stopWithinMs(delivery.deadline);
+  const lease = listingLease(delivery, deps);
+  const saved =
+    message.continues === undefined ? undefined : await loadContinuation(task, message.continues, lease, deps);
   if (message.continues !== undefined && !saved) return;
-  const { identity } = task;
-  const listing =
-    identity.kind === 'feed'
-      ? new FeedListing(listingOptions(task, deps))
-      : (saved?.listing ?? new Listing(listingOptions(task, deps)));
+  const listing = saved?.listing ?? newListing(task, deps);
+  const outOfTime = () => delivery.deadline.remainingMs() < stopWithin;
   try {
-    const stopWithin = stopWithinMs(delivery.deadline);
-    const outOfTime = () => delivery.deadline.remainingMs() < stopWithin;
-    if (!saved?.progress && !(await listed(task, listing, saved?.cursor, stopWithin, message, delivery, deps))) return;
-    if (listing instanceof FeedListing) return await planFeed(task, listing, deps);
+    const cursor = saved?.progress ? undefined : await listed(task, listing, saved?.cursor, stopWithin, delivery, deps);
+    if (listing instanceof FeedListing) return await planFeed(task, listing, lease, deps);
+    if (cursor) return await goOnLater(task, message, listing, cursor, lease, deps);
     const left = saved?.progress
       ? await planShards(task, listing, saved.progress, outOfTime, deps)
-      : await planFolder(task, listing, outOfTime, deps);
-    if (left) await goOnLater(task, message, listing, { progress: left }, deps);
+      : await planFolder(task, listing, lease, outOfTime, deps);
+    if (left) await goOnLater(task, message, listing, { progress: left }, lease, deps);
   } finally {
     await listing.close();
   }
+  // Whoever is cut off before this leaves it to the clearing of `staging/`.
+  if (message.continues !== undefined) await deps.objects.delete([message.continues, spoolKey(message.continues)]);
 }
 
-/** @returns true if the listing is complete (a feed: as far as it came); else all is said and sent */
+const newListing = (task: NodeTask, deps: RefreshDeps): Listing | FeedListing =>
+  task.identity.kind === 'feed' ? new FeedListing(listingOptions(task, deps)) : new Listing(listingOptions(task, deps));
+
+/** Until when the sweep leaves a node alone that is being listed or planned: as long as this invocation may live. */
+function listingLease({ deadline }: Delivery, deps: RefreshDeps): EpochMs {
+  return addMs(nowMs(deps), ms(Math.min(deadline.remainingMs(), LEASE_MAX_MS) + LEASE_MARGIN_MS));
+}
+
+const LEASE_MARGIN_MS = 30_000;
+const LEASE_MAX_MS = 12 * 3_600_000;
+/** Most listings are over before anybody would look after them, so they write no lease. */
+const LEASED_AFTER_MS = 20_000;
+
+/** @returns where the listing has to go on, or undefined if it is complete (a feed: as far as it came) */
 async function listed(
   task: NodeTask,
   listing: Listing | FeedListing,
   cursor: JsonValue | undefined,
   stopWithin: number,
-  message: ListObjectsMessage,
   delivery: Delivery,
   deps: RefreshDeps,
-): Promise<boolean> {
+): Promise<{ readonly cursor: JsonValue } | undefined> {
   const { pipeline, run, identity, node } = task;
   const log = deps.log.with({ pipeline: pipeline.name, run, node: task.id, path: identity.path });
   const source = await deps.connectors.open(pipeline, delivery.deadline.signal);
@@ -76,14 +91,13 @@ async function listed(
     ...(resumeFrom === undefined ? {} : { resumeFrom }),
     deadline: delivery.deadline,
     stopWithinMs: stopWithin,
+    onProgress: leaseOnce(task, delivery, deps),
     log,
     metric: (name, value) => log.info('metric', { metric: name, value }),
   });
   log.debug('listed', { children: listing.total, complete: end.complete });
   // A feed yields what is new; what it has not yielded yet is new at the next refresh.
-  if (end.complete || listing instanceof FeedListing) return true;
-  await goOnLater(task, message, listing, { cursor: end.cursor }, deps);
-  return false;
+  return end.complete || listing instanceof FeedListing ? undefined : { cursor: end.cursor };
 }
 
 /**
@@ -134,19 +148,32 @@ const listingOptions = ({ identity, pipeline }: NodeTask, deps: RefreshDeps): Li
   strict: pipeline.fingerprints === 'strict',
 });
 
+/** Writes a lease once a listing has taken long. */
+function leaseOnce(task: NodeTask, delivery: Delivery, deps: RefreshDeps): () => Promise<void> {
+  const after = nowMs(deps) + LEASED_AFTER_MS;
+  let leased = false;
+  return async () => {
+    if (leased || nowMs(deps) < after) return;
+    leased = true;
+    await deps.nodes.leaseListing(task.pipeline.name, task.id, listingLease(delivery, deps));
+  };
+}
+
+const spoolKey = (key: string) => `${key}.spool`;
+
 /** Saves what there is to staging and sends a message that goes on from it. */
 async function goOnLater(
   task: NodeTask,
   message: ListObjectsMessage,
-  listing: Listing | FeedListing,
+  listing: Listing,
   where: Pick<Continuation, 'cursor' | 'progress'>,
+  lease: EpochMs,
   deps: RefreshDeps,
 ): Promise<void> {
-  if (listing instanceof FeedListing) return;
   const { pipeline } = task;
   const { state, data } = await listing.save();
   const key = stagingKey(pipeline.name, deps.newId());
-  const writer = deps.objects.create(`${key}.spool`);
+  const writer = deps.objects.create(spoolKey(key));
   try {
     for await (const chunk of data) await writer.write(chunk);
     await writer.close();
@@ -156,9 +183,8 @@ async function goOnLater(
   }
   const continuation: Continuation = { node: task.id, version: task.node?.version ?? 0, listing: state, ...where };
   await deps.objects.put(key, Buffer.from(JSON.stringify(continuation)));
-  await deps.queues.send('list-objects', [
-    { body: JSON.stringify({ ...message, continues: key }), group: pipeline.name },
-  ]);
+  await deps.nodes.leaseListing(pipeline.name, task.id, addMs(lease, ms(CONTINUES_WITHIN_MS)));
+  await deps.queues.send('list-objects', [{ body: messageJson({ ...message, continues: key }), group: pipeline.name }]);
   deps.log.info('a listing goes on in another invocation', {
     pipeline: pipeline.name,
     run: task.run,
@@ -167,24 +193,29 @@ async function goOnLater(
   });
 }
 
+/** The next invocation may have to wait for its turn before it can write a lease of its own. */
+const CONTINUES_WITHIN_MS = 300_000;
+
 /** @returns undefined if what was saved is out of date, or another invocation goes on with it already */
 async function loadContinuation(
   task: NodeTask,
   key: string,
+  lease: EpochMs,
   deps: RefreshDeps,
 ): Promise<(Omit<Continuation, 'listing'> & { listing: Listing }) | undefined> {
   const stored = await deps.objects.get(key);
   if (!stored) return undefined;
   const saved = JSON.parse(Buffer.from(stored.data).toString()) as Continuation;
-  if (saved.node !== task.id) return undefined;
   const { progress } = saved;
+  if (saved.node !== task.id) return undefined;
   if (progress) {
     // Two that plan under one number would send two meanings of one group, so one of them claims the rest.
-    const claimed = await deps.nodes.claimStep(task.pipeline.name, task.id, progress.plan, progress.step);
-    if (!claimed) return undefined;
-  } else if (saved.version !== (task.node?.version ?? 0)) {
-    return undefined;
+    const { plan, step } = progress;
+    if (!(await deps.nodes.claimStep(task.pipeline.name, task.id, plan, step, lease))) return undefined;
+  } else {
+    if (saved.version !== (task.node?.version ?? 0)) return undefined;
+    await deps.nodes.leaseListing(task.pipeline.name, task.id, lease);
   }
-  const listing = await Listing.restore(listingOptions(task, deps), saved.listing, deps.objects.read(`${key}.spool`));
-  return { ...saved, listing };
+  const spool = deps.objects.read(spoolKey(key));
+  return { ...saved, listing: await Listing.restore(listingOptions(task, deps), saved.listing, spool) };
 }

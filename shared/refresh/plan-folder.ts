@@ -1,4 +1,5 @@
 import { forEachLimit } from '../core/concurrency.ts';
+import type { EpochMs } from '../core/units.ts';
 import { writeGarbage } from '../landing/garbage.ts';
 import type { Listing } from '../listing/listing.ts';
 import { EMPTY_DIGEST } from '../nodes/digest.ts';
@@ -44,6 +45,7 @@ export interface PlanProgress {
 export async function planFolder(
   task: NodeTask,
   listing: Listing,
+  lease: EpochMs,
   outOfTime: () => boolean,
   deps: RefreshDeps,
 ): Promise<PlanProgress | undefined> {
@@ -58,7 +60,7 @@ export async function planFolder(
   if (changes.every(({ agrees, nodes }) => agrees && nodes === 0) && (await openUnchanged(task, layout, deps)))
     return undefined;
   if (layout !== present && layout.from) await copyItems(task, present, layout, deps);
-  const plan = await open(task, layout, deps);
+  const plan = await open(task, layout, lease, deps);
   if (!plan) return undefined;
   deps.log.debug('plan opened', {
     pipeline: pipeline.name,
@@ -145,8 +147,13 @@ async function openUnchanged(task: NodeTask, layout: Layout, deps: RefreshDeps):
   return true;
 }
 
-async function open(task: NodeTask, layout: Layout, deps: RefreshDeps): Promise<Plan | undefined> {
-  const opened = await openNode(task, { state: 'PLANNED', layout }, deps);
+async function open(
+  task: NodeTask,
+  layout: Layout,
+  listingUntil: EpochMs,
+  deps: RefreshDeps,
+): Promise<Plan | undefined> {
+  const opened = await openNode(task, { state: 'PLANNED', layout, listingUntil }, deps);
   return opened?.plan;
 }
 

@@ -8,6 +8,7 @@ import { type Diff, diffShard } from '../partitions/diff.ts';
 import { groupDue } from '../partitions/groups.ts';
 import type { PartitionRecord, Reason } from '../partitions/store.ts';
 import type { ListObjectsMessage, ReadBytesMessage } from '../queue/messages.ts';
+import { messageJson } from '../queue/outgoing.ts';
 import type { OutgoingMessage } from '../queue/queue.ts';
 import type { Change } from '../tables/table.ts';
 import { PlanSupersededError, type RefreshDeps } from './deps.ts';
@@ -198,7 +199,7 @@ export class ShardWriter {
   }
 
   message(body: ListObjectsMessage | ReadBytesMessage): OutgoingMessage {
-    return { body: JSON.stringify(body), group: this.#key.pipeline };
+    return { body: messageJson(body), group: this.#key.pipeline };
   }
 
   #keepsProgress({ progress }: PartitionRecord, { fingerprint }: ListingChild): boolean {

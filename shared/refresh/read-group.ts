@@ -9,6 +9,7 @@ import { attributes, groupMember, type NodeRecord, type ShardKey } from '../node
 import type { Landed, PartitionRecord, Progress } from '../partitions/store.ts';
 import type { Pipeline } from '../pipelines/define.ts';
 import type { ReadBytesMessage } from '../queue/messages.ts';
+import { messageJson } from '../queue/outgoing.ts';
 import { Completion } from './completion.ts';
 import { type Delivery, nowMs, type RefreshDeps } from './deps.ts';
 import { countFailure, endRun } from './failure.ts';
@@ -24,7 +25,9 @@ const DELAY_MAX_SECONDS = 900;
 /** A lease outlives its function by a little, so that nobody takes over what is just ending. */
 const LEASE_MARGIN_MS = 30_000;
 /** A worker without a deadline renews nothing: after so long its group counts as abandoned. */
-const LEASE_MAX_MS = 3_600_000;
+const LEASE_MAX_MS = 12 * 3_600_000;
+
+const COMMITTED_CLEARS = ['due', 'reason', 'failed', 'error', 'take', 'lost', 'attempts', 'progress'];
 
 /** What became of a group once its partitions were tried. */
 type GroupEnd = { readonly done: true } | { readonly done: false; readonly againInMs: number };
@@ -72,7 +75,7 @@ export class GroupReader {
     await this.#deps.nodes.releaseGroup(this.#key, plan, group, messageId);
     const delaySeconds = Math.min(DELAY_MAX_SECONDS, Math.ceil(end.againInMs / 1000));
     await this.#deps.queues.send('read-bytes', [
-      { body: JSON.stringify(this.#message), delaySeconds, group: this.#pipeline.name },
+      { body: messageJson(this.#message), delaySeconds, group: this.#pipeline.name },
     ]);
   }
 
@@ -191,7 +194,8 @@ export class GroupReader {
     const committed = await this.#deps.partitions.changeIfDue(this.#key, claim.now(), {
       set: attributes({ landed, ...(spare.length > 0 ? { spare } : {}) }),
       // The group stays: it tells where other takes may have written.
-      remove: ['due', 'reason', 'failed', 'error', 'take', 'lost', 'attempts', 'progress', 'metadata'],
+      // What a feed has yielded it does not yield again, so its metadata stays.
+      remove: [...COMMITTED_CLEARS, ...(item.number === undefined ? ['metadata'] : [])],
     });
     if (!committed) this.#deps.log.info('a commit came too late', { ...this.#facts(), partition: item.name, take });
   }

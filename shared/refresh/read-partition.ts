@@ -40,6 +40,9 @@ export interface ReadPartitionOptions {
   readonly metric: (name: string, value: number) => void;
 }
 
+/** A function that has less time than this is one whose reads may go on in another. */
+const CARRIED_BELOW_MS = 20 * 60_000;
+
 /** A segment is closed at the first checkpoint after so many bytes. */
 const SEGMENT_BYTES = 64 * MIB;
 
@@ -67,7 +70,7 @@ export async function readPartition(
 
 async function hashFor(objects: Objects, { pipeline, progress, deadline }: ReadPartitionOptions): Promise<ContentHash> {
   // Only where time is limited may the state have to be carried over; elsewhere the fast one, rebuilt after a crash.
-  const carries = pipeline.longReads === 'cursor' && Number.isFinite(deadline.remainingMs());
+  const carries = pipeline.longReads === 'cursor' && deadline.remainingMs() < CARRIED_BELOW_MS;
   if (carries && !progress) return resumableHash();
   if (progress?.hashState) return resumableHash(progress.hashState);
   const hash = carries ? await resumableHash() : nativeHash();

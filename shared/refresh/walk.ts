@@ -12,6 +12,7 @@ import {
 } from '../nodes/store.ts';
 import type { PartitionRecord } from '../partitions/store.ts';
 import type { ListObjectsMessage, ReadBytesMessage } from '../queue/messages.ts';
+import { messageJson } from '../queue/outgoing.ts';
 import type { QueueName } from '../queue/queue.ts';
 import { Completion } from './completion.ts';
 import { nowMs, type RefreshDeps } from './deps.ts';
@@ -24,7 +25,7 @@ export type Remedy = 'resend' | 'replan' | 'fail';
 export interface WalkResult {
   /** What is incomplete: nodes, and what is due. Two walks that saw the same saw no progress. */
   readonly seen: readonly string[];
-  /** Groups under a lease: somebody works on them. */
+  /** Groups and listings under a lease: somebody works on them. */
   readonly leased: number;
   readonly sent: number;
 }
@@ -54,6 +55,10 @@ export class Walk {
   async #node(message: ListObjectsMessage): Promise<void> {
     const loaded = await this.#deps.nodes.load(this.#pipeline, message.node);
     const node = loaded?.node;
+    if ((node?.listingUntil ?? 0) > nowMs(this.#deps) && node?.state !== 'SENT') {
+      this.#leased += 1;
+      return;
+    }
     const planned = node?.plan !== undefined && runOf(node.plan) === this.#run;
     if (!planned || node.state === 'PLANNED') {
       this.#note(message.node);
@@ -172,7 +177,7 @@ export class Walk {
 
   async #send(queue: QueueName, message: ListObjectsMessage | ReadBytesMessage): Promise<void> {
     this.#sent += 1;
-    await this.#deps.queues.send(queue, [{ body: JSON.stringify(message), group: this.#pipeline }]);
+    await this.#deps.queues.send(queue, [{ body: messageJson(message), group: this.#pipeline }]);
   }
 }
 

@@ -49,9 +49,10 @@ export interface CodeOptions<C> {
   acknowledge?(context: C, node: Acknowledgement): Awaitable<void>;
   close?(context: C): Awaitable<void>;
   /**
-   * Names this version of the code: everything is read again when it changes, and only then. Without it, the source text of
-   * `context`, the listing and the read counts. That notices an edit inside these functions, be it a comment or what a
-   * bundler makes of them. It does not notice what they call or close over: another module, a constant, a dependency.
+   * Names this version of the code: everything is read again when it changes, and only then. Without it, the text of the
+   * pipeline's file counts (line ends apart), the same on one machine and in a deployed bundle. That notices every edit of
+   * the file, be it of a comment or of the schedule; it does not notice what the file imports: another module, a
+   * dependency. Where no file of `pipelines/` defines the pipeline, the text of `context`, the listing and the read counts.
    */
   version?: string;
 }
@@ -99,7 +100,12 @@ export function code<C>(options: CodeOptions<C>): Source {
     ...(acknowledge && { acknowledge: async (context, node) => options.acknowledge?.(context, node) }),
     ...(close && { close: async (context) => options.close?.(context) }),
   };
-  return { type: 'code', connector: connector as BytesConnector, identity: identityOf(options, list, read) };
+  return {
+    type: 'code',
+    connector: connector as BytesConnector,
+    identity: identityOf(options, list, read),
+    ...(options.version === undefined ? { identityIsText: true } : {}),
+  };
 }
 
 type ListName = 'listObjects' | 'list_objects';

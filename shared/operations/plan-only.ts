@@ -1,0 +1,135 @@
+import type { Deadline } from '../core/deadline.ts';
+import type { FeedListing, Listing } from '../listing/listing.ts';
+import { EMPTY_DIGEST } from '../nodes/digest.ts';
+import type { NodeRecord, ShardKey, ShardRecord } from '../nodes/store.ts';
+import { diffShard } from '../partitions/diff.ts';
+import type { PartitionKind, PartitionRecord, Reason } from '../partitions/store.ts';
+import type { Pipeline } from '../pipelines/define.ts';
+import type { RefreshDeps } from '../refresh/deps.ts';
+import { DRY_ROOT, type DryNode, dryChild, dryListing } from './dry-listing.ts';
+
+/** What a refresh would do with a partition, or with how many it would do nothing. */
+export interface PlannedChange {
+  readonly path: readonly string[];
+  readonly kind: PartitionKind;
+  readonly reason: Reason | 'REMOVED' | 'UNCHANGED';
+  /** Expected bytes, where the listing tells. */
+  readonly bytes?: number;
+  /** With UNCHANGED: how many partitions right below this node. */
+  readonly partitions?: number;
+}
+
+/** Lists a pipeline's source and says what a refresh would read or remove, and why. Reads no partition and writes nothing. */
+export async function* planOnly(
+  pipeline: Pipeline,
+  deps: RefreshDeps,
+  deadline: Deadline,
+): AsyncGenerator<PlannedChange> {
+  const active = await deps.runs.active(pipeline.name);
+  yield* new DryRun(pipeline, deps, deadline).node(DRY_ROOT, active?.root);
+}
+
+interface Stored {
+  readonly node: NodeRecord;
+  readonly shards: ReadonlyMap<number, ShardRecord>;
+}
+
+class DryRun {
+  readonly #pipeline: Pipeline;
+  readonly #deps: RefreshDeps;
+  readonly #deadline: Deadline;
+
+  constructor(pipeline: Pipeline, deps: RefreshDeps, deadline: Deadline) {
+    this.#pipeline = pipeline;
+    this.#deps = deps;
+    this.#deadline = deadline;
+  }
+
+  async *node(node: DryNode, id: string | undefined): AsyncGenerator<PlannedChange> {
+    const stored = id === undefined ? undefined : await this.#deps.nodes.load(this.#pipeline.name, id);
+    if (node.kind === 'feed') yield* this.#feed(node, stored);
+    else yield* this.#folder(node, stored);
+  }
+
+  async *#feed(node: DryNode, stored: Stored | undefined): AsyncGenerator<PlannedChange> {
+    for (const shard of stored?.shards.values() ?? []) {
+      if (shard.digest !== undefined) continue;
+      for await (const item of this.#deps.partitions.all(this.#key(stored!, shard.shard))) {
+        if (item.due !== undefined)
+          yield this.#change(node, item.name, 'leaf', item.failed ? 'RETRY' : (item.reason ?? 'NEW'));
+      }
+    }
+    const listing = await dryListing<FeedListing>(
+      this.#pipeline,
+      node,
+      stored?.node.feed?.position,
+      this.#deadline,
+      this.#deps,
+    );
+    try {
+      for (const { name, size } of await listing.children()) yield this.#change(node, name, 'leaf', 'NEW', size);
+    } finally {
+      await listing.close();
+    }
+  }
+
+  async *#folder(node: DryNode, stored: Stored | undefined): AsyncGenerator<PlannedChange> {
+    const listing = await dryListing<Listing>(this.#pipeline, node, undefined, this.#deadline, this.#deps);
+    const below: { readonly child: DryNode; readonly id: string | undefined }[] = [];
+    let unchanged = 0;
+    try {
+      const shards = stored?.node.layout.shards ?? 1;
+      for (let shard = 0; shard < shards; shard++) {
+        const slice = listing.digest(shard, shards);
+        const agrees = slice.digest === (stored?.shards.get(shard)?.digest ?? (stored ? undefined : EMPTY_DIGEST));
+        if (agrees) unchanged += slice.count - slice.nodes;
+        if (agrees && slice.nodes === 0) continue;
+        const { children } = await listing.children(shard, shards, agrees ? 'nodes' : 'all');
+        const items = await this.#items(stored, shard, agrees);
+        const diff = diffShard(items, children, {
+          carried: stored?.shards.get(shard)?.carried,
+          versions: this.#pipeline.versions,
+          run: 0,
+          forced: () => false,
+          unlisted: this.#pipeline.strategy === 'upsert' ? 'keep' : 'remove',
+          emptyFingerprintChanges: this.#pipeline.fingerprints === 'lenient',
+        });
+        for (const { listed, reason } of diff.due) yield this.#change(node, listed.name, 'leaf', reason, listed.size);
+        for (const { item, action } of diff.settled)
+          if (action === 'gone') yield this.#change(node, item.name, item.kind, 'REMOVED', item.landed?.bytes);
+        if (!agrees) unchanged += [...children.values()].filter(({ kind }) => kind === 'leaf').length - diff.due.length;
+        for (const { listed, item, anew } of diff.children) {
+          const kind = listed.kind === 'feed' ? 'feed' : 'folder';
+          below.push({ child: dryChild(node, listed.name, kind, listed.metadata), id: anew ? undefined : item?.child });
+        }
+      }
+    } finally {
+      await listing.close();
+    }
+    if (unchanged > 0) yield { path: node.path, kind: 'folder', reason: 'UNCHANGED', partitions: unchanged };
+    for (const { child, id } of below) yield* this.node(child, id);
+  }
+
+  async #items(stored: Stored | undefined, shard: number, agrees: boolean): Promise<Map<string, PartitionRecord>> {
+    const items = new Map<string, PartitionRecord>();
+    if (!stored) return items;
+    const key = this.#key(stored, shard);
+    for await (const item of agrees ? this.#deps.partitions.childNodes(key) : this.#deps.partitions.all(key))
+      items.set(item.sk, item);
+    return items;
+  }
+
+  #key({ node }: Stored, shard: number): ShardKey {
+    return { pipeline: this.#pipeline.name, node: node.id, layout: node.layout.id, shard };
+  }
+
+  #change(
+    node: DryNode,
+    name: string,
+    kind: PartitionKind,
+    reason: PlannedChange['reason'],
+    bytes?: number,
+  ): PlannedChange {
+    return { path: [...node.path, name], kind, reason, ...(bytes === undefined ? {} : { bytes }) };
+  }
+}

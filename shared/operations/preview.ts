@@ -1,0 +1,128 @@
+import type { Metadata, ReadRun } from '../connectors/connector.ts';
+import type { Deadline } from '../core/deadline.ts';
+import { IngestError } from '../core/errors.ts';
+import type { JsonObject } from '../core/json.ts';
+import { ChunkBytes } from '../landing/encoder.ts';
+import { pathText } from '../landing/flat-manifest.ts';
+import type { FeedListing, Listing } from '../listing/listing.ts';
+import { SLOTS, shardOf, slotOf } from '../nodes/layout.ts';
+import { sortKey } from '../partitions/store.ts';
+import type { Pipeline } from '../pipelines/define.ts';
+import type { RefreshDeps } from '../refresh/deps.ts';
+import { DRY_ROOT, type DryNode, dryChild, dryListing } from './dry-listing.ts';
+import { walkPartitions } from './partitions.ts';
+
+/**
+ * The bytes of one partition as its source would yield them now. Lands nothing; whoever has seen enough stops.
+ *
+ * @param path names from the root down, with `/` between them, as `landfall partitions` shows them
+ * @throws {PartitionNotFoundError} nothing of that path is listed
+ */
+export async function* previewPartition(
+  pipeline: Pipeline,
+  path: string,
+  deps: RefreshDeps,
+  deadline: Deadline,
+): AsyncGenerator<Uint8Array> {
+  const found = await find(pipeline, DRY_ROOT, path, deps, deadline);
+  if (!found) throw new PartitionNotFoundError(pipeline.name, path);
+  const { connector, context } = await deps.connectors.open(pipeline, deadline.signal);
+  const run: ReadRun = {
+    pipeline: pipeline.name,
+    run: 0,
+    path: found.path,
+    attempt: 0,
+    resumeAtByte: 0,
+    log: deps.log,
+    signal: deadline.signal,
+    metric: () => {},
+    remainingMs: () => deadline.remainingMs(),
+    checkpoint: async () => {},
+  };
+  const text = new ChunkBytes(pipeline.lineMode);
+  for await (const chunk of connector.readBytes(context, found.metadata as unknown as Metadata, run))
+    yield text.of(chunk);
+  const rest = text.rest();
+  if (rest.length > 0) yield rest;
+}
+
+interface Found {
+  readonly path: readonly string[];
+  readonly metadata: JsonObject;
+}
+
+/** Goes down the tree by listing, since only a listing has what a read needs. */
+async function find(
+  pipeline: Pipeline,
+  node: DryNode,
+  rest: string,
+  deps: RefreshDeps,
+  deadline: Deadline,
+): Promise<Found | undefined> {
+  if (node.kind === 'feed') return findInFeed(pipeline, node, rest, deps, deadline);
+  const listing = await dryListing<Listing>(pipeline, node, undefined, deadline, deps);
+  try {
+    const leaf = (await childrenNear(listing, rest)).get(sortKey('leaf', rest));
+    if (leaf) return { path: [...node.path, leaf.name], metadata: leaf.metadata };
+    for (const name of firstNames(rest)) {
+      const near = await childrenNear(listing, name);
+      const child = near.get(sortKey('folder', name)) ?? near.get(sortKey('feed', name));
+      if (!child) continue;
+      const below = rest.slice(name.endsWith('/') ? name.length : name.length + 1);
+      const found = await find(
+        pipeline,
+        dryChild(node, name, child.kind === 'feed' ? 'feed' : 'folder', child.metadata),
+        below,
+        deps,
+        deadline,
+      );
+      if (found) return found;
+    }
+    return undefined;
+  } finally {
+    await listing.close();
+  }
+}
+
+const childrenNear = async (listing: Listing, name: string) =>
+  (await listing.children(shardOf(slotOf(name), SLOTS), SLOTS)).children;
+
+/** What the first name of a path may be: names may hold slashes themselves. */
+function firstNames(path: string): string[] {
+  const names: string[] = [];
+  for (let at = path.indexOf('/'); at !== -1; at = path.indexOf('/', at + 1))
+    names.push(path.slice(0, at), path.slice(0, at + 1));
+  return names.filter((name) => name !== '' && name !== path);
+}
+
+/** What a feed has yielded it does not yield again, so it is looked for in the table first. */
+async function findInFeed(
+  pipeline: Pipeline,
+  node: DryNode,
+  name: string,
+  deps: RefreshDeps,
+  deadline: Deadline,
+): Promise<Found | undefined> {
+  const whole = pathText([...node.path, name]);
+  for await (const { item, path } of walkPartitions(pipeline.name, deps)) {
+    if (item.metadata && item.number !== undefined && pathText(path) === whole)
+      return { path, metadata: item.metadata };
+  }
+  const listing = await dryListing<FeedListing>(pipeline, node, undefined, deadline, deps);
+  try {
+    const child = (await listing.children()).find((one) => one.name === name);
+    return child && { path: [...node.path, name], metadata: child.metadata };
+  } finally {
+    await listing.close();
+  }
+}
+
+/** Nothing of that path is listed. */
+export class PartitionNotFoundError extends IngestError {
+  override readonly name = 'PartitionNotFoundError';
+  readonly code = 'PartitionNotFound';
+  readonly retryable = false;
+  constructor(pipeline: string, path: string) {
+    super(`the source of ${pipeline} lists no partition ${JSON.stringify(path)}`);
+  }
+}
