@@ -154,7 +154,8 @@ export function folderObjects(root: string, { exclusively }: FolderOptions): Obj
 }
 
 /**
- * Removes what writers that were killed have left.
+ * Removes what writers that were killed have left, and what waits in `staging/` for an invocation that never came: what the
+ * bucket's lifecycle rules do on S3.
  *
  * @param options.olderThanMs since the last write, default 2 days: no object is written that slowly
  * @returns how many files
@@ -163,19 +164,22 @@ export async function cleanTemporary(
   root: string,
   { clock, olderThanMs = days(2) }: { clock: Clock; olderThanMs?: number },
 ): Promise<number> {
-  const folder = join(resolve(root), TEMPORARY);
   const before = clock().getTime() - olderThanMs;
   let removed = 0;
-  for (const name of await readdir(folder).catch(emptyIfMissing)) {
-    const path = join(folder, name);
-    const stat = await lstat(path).catch(undefinedIfMissing);
-    if (!stat || stat.mtimeMs >= before) continue;
-    await inFolder(path, () => unlink(path).catch(undefinedIfMissing));
-    removed++;
+  for (const folder of [TEMPORARY, STAGING]) {
+    const top = join(resolve(root), folder);
+    for (const name of await readdir(top, { recursive: true }).catch(emptyIfMissing)) {
+      const path = join(top, name);
+      const stat = await lstat(path).catch(undefinedIfMissing);
+      if (!stat?.isFile() || stat.mtimeMs >= before) continue;
+      await inFolder(path, () => unlink(path).catch(undefinedIfMissing));
+      removed++;
+    }
   }
   return removed;
 }
 
+const STAGING = 'staging';
 const BLOCK_BYTES = MIB;
 const FOLDER_BLOCKS: BlockPlan = { blockBytes: () => BLOCK_BYTES, inFlight: () => 2 };
 const READ_BYTES = 256 * KIB;

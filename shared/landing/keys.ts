@@ -15,15 +15,18 @@ export interface DataKeyParts {
   readonly take: number;
   readonly segment: number;
   readonly compression: 'none' | 'gzip' | 'zstd';
+  /** Where the pipeline's own template puts it; default by the hash of what it is. */
+  readonly base?: string | undefined;
 }
 
 /** Ends in plan and take, which never come twice: no two writers ever share a key. */
 export function dataKey(parts: DataKeyParts): string {
-  const { pipeline, node, sk, name, fingerprint, plan, take, segment, compression } = parts;
+  const { pipeline, node, sk, name, fingerprint, plan, take, segment, compression, base } = parts;
   const id = sha256Hex(lengthPrefixed([node, sk])).slice(0, 32);
   const version = sha256Hex(fingerprint).slice(0, 16);
   const suffix = segment === 0 ? '' : `-${segment}`;
-  return `${pipeline}/data/${id.slice(0, 2)}/${id}/${version}-${plan}-${take}${suffix}${extension(name)}${COMPRESSED[compression]}`;
+  const place = base === undefined ? `${id.slice(0, 2)}/${id}/` : `${base}/${id}-`;
+  return `${pipeline}/data/${place}${version}-${plan}-${take}${suffix}${extension(name)}${COMPRESSED[compression]}`;
 }
 
 const COMPRESSED = { none: '', gzip: '.gz', zstd: '.zst' } as const;

@@ -1,8 +1,8 @@
 import { promisify } from 'node:util';
-import { gunzip, gzip } from 'node:zlib';
+import { gunzip, gunzipSync, gzip, gzipSync } from 'node:zlib';
 import { IngestError } from '../core/errors.ts';
 import { sha256Hex } from '../core/ids.ts';
-import type { EpochMs } from '../core/units.ts';
+import { type EpochMs, KIB } from '../core/units.ts';
 import type { Totals } from '../nodes/totals.ts';
 import type { Landed } from '../partitions/store.ts';
 import type { Objects } from './objects.ts';
@@ -67,14 +67,23 @@ export interface EncodedPart {
   readonly data: Uint8Array;
 }
 
-const compress = promisify<Uint8Array, { level: number }, Buffer>(gzip);
-const expand = promisify<Uint8Array, Buffer>(gunzip);
+const compressAside = promisify<Uint8Array, { level: number }, Buffer>(gzip);
+const expandAside = promisify<Uint8Array, Buffer>(gunzip);
 const LEVEL = 4;
+/** Below this a hand-over to another thread takes six times as long as the work itself (18 µs against 110 µs). */
+const ASIDE_FROM_BYTES = 64 * KIB;
+
+const compress = async (data: Uint8Array): Promise<Uint8Array> =>
+  data.length < ASIDE_FROM_BYTES ? gzipSync(data, { level: LEVEL }) : compressAside(data, { level: LEVEL });
+const expand = async (data: Uint8Array): Promise<Buffer> =>
+  data.length < ASIDE_FROM_BYTES / COMPRESSES_BY ? gunzipSync(data) : expandAside(data);
+/** What lists of keys shrink to, about. */
+const COMPRESSES_BY = 8;
 
 /** Newline-delimited JSON, gzip, in order of kind and name (of number in a feed), named by its content. */
 export async function encodePart(entries: readonly PartEntry[]): Promise<EncodedPart> {
   const text = Buffer.from(entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
-  return { id: contentId(text), data: await compress(text, { level: LEVEL }) };
+  return { id: contentId(text), data: await compress(text) };
 }
 
 export async function readPart(objects: Objects, key: string): Promise<PartEntry[]> {
@@ -89,7 +98,7 @@ export async function readPart(objects: Objects, key: string): Promise<PartEntry
 
 export async function encodeNodeManifest(manifest: NodeManifest): Promise<EncodedPart> {
   const text = Buffer.from(JSON.stringify(manifest));
-  return { id: contentId(text), data: await compress(text, { level: LEVEL }) };
+  return { id: contentId(text), data: await compress(text) };
 }
 
 export async function readNodeManifest(objects: Objects, key: string): Promise<NodeManifest> {

@@ -13,7 +13,6 @@ export interface Layout {
 
 export const SLOTS = 4096;
 const SLOT_BITS = 12;
-const CHILDREN_PER_SHARD = 1000;
 /** A larger layout copies every item, so it is only worth it for a listing that has outgrown the present one by far. */
 const GROWTH = 4;
 
@@ -38,10 +37,10 @@ export function slotsOf(shard: number, shards: number): { first: number; end: nu
   return { first: shard * width, end: (shard + 1) * width };
 }
 
-/** One shard up to about 1,000 children, then a power of two. */
-export function shardsFor(children: number): number {
+/** One shard up to about `perShard` children, then a power of two. */
+export function shardsFor(children: number, perShard: number): number {
   let shards = 1;
-  while (shards < SLOTS && children > shards * CHILDREN_PER_SHARD) shards *= 2;
+  while (shards < SLOTS && children > shards * perShard) shards *= 2;
   return shards;
 }
 
@@ -49,8 +48,14 @@ export function shardsFor(children: number): number {
  * The layout a listing of so many children needs: the present one unless it is four times too small. A node that holds
  * nothing yet takes the right one at once.
  */
-export function layoutFor(children: number, present: Layout, holdsItems: boolean, newId: () => string): Layout {
-  const shards = shardsFor(children);
+export function layoutFor(
+  children: number,
+  present: Layout,
+  holdsItems: boolean,
+  perShard: number,
+  newId: () => string,
+): Layout {
+  const shards = shardsFor(children, perShard);
   if (shards <= present.shards) return present;
   if (!holdsItems) return { shards, id: newId() };
   if (shards < present.shards * GROWTH) return present;

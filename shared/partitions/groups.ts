@@ -1,6 +1,5 @@
 import { KIB, MIB } from '../core/units.ts';
 
-export const GROUP_MAX_PARTITIONS = 100;
 export const GROUP_MAX_BYTES = 64 * MIB;
 export const GROUP_MAX_MESSAGE_BYTES = 200 * KIB;
 export const GROUPS_MAX = 1000;
@@ -14,15 +13,15 @@ export interface Groupable {
 }
 
 /**
- * Cuts due partitions, in their order, into groups that one message names and one worker reads: up to 100 partitions,
+ * Cuts due partitions, in their order, into groups that one message names and one worker reads: up to `partitions` of them,
  * 64 MiB expected and 200 KiB of names, and at most 1,000 groups (then the last ones grow).
  */
-export function groupDue<P extends Groupable>(due: readonly P[]): P[][] {
+export function groupDue<P extends Groupable>(due: readonly P[], partitions: number): P[][] {
   const groups: P[][] = [];
   let group: P[] = [];
   let bytes = 0;
   let messageBytes = 0;
-  const maxPartitions = Math.max(GROUP_MAX_PARTITIONS, Math.ceil(due.length / GROUPS_MAX));
+  const maxPartitions = Math.max(partitions, Math.ceil(due.length / GROUPS_MAX));
   for (const partition of due) {
     const size = partition.size ?? UNKNOWN_BYTES;
     const named = Buffer.byteLength(JSON.stringify(partition.sk)) + 1;

@@ -40,6 +40,8 @@ export interface PartitionRecord {
   readonly error?: ErrorFacts;
   /** As listed; of a leaf that landed and was not listed differently since, what it landed with. */
   readonly metadata?: JsonObject;
+  /** Where the pipeline's own key template puts its objects in this plan. */
+  readonly keyBase?: string;
   readonly landed?: Landed;
   /** Uploaded in this plan and not needed after all: the content was the same as before. */
   readonly spare?: readonly string[];
@@ -177,6 +179,11 @@ export class PartitionStore {
         { set: { aside: 'tombstone' }, remove: ['gone', 'landed', 'group', 'spare'] },
         condition,
       );
+  }
+
+  /** Deletes an item unless somebody has planned it anew since it was read. */
+  async deleteAsRead(shard: ShardKey, { sk, plan }: PartitionRecord): Promise<void> {
+    await this.#table.delete({ pk: partitionKey(shard), sk }, [equals('plan', plan)]);
   }
 
   /** Deletes what an earlier plan marked as gone. */

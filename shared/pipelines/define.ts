@@ -3,6 +3,7 @@ import { checkOptions, type OptionSpec } from '../connectors/options.ts';
 import { InvalidInputError } from '../core/errors.ts';
 import { idOf } from '../core/ids.ts';
 import { canonicalJson, isObject, type JsonValue } from '../core/json.ts';
+import { checkKeyTemplate } from '../landing/key-template.ts';
 import { checkSchedule } from './schedule.ts';
 
 /** What a user writes in `pipelines/`: one source, when it is refreshed, and how its bytes land. */
@@ -58,6 +59,11 @@ export interface PipelineOptions {
 export interface LandOptions {
   readonly format?: 'raw';
   readonly compression?: 'none' | 'gzip' | 'zstd';
+  /**
+   * Where objects go below `<pipeline>/data/`, such as `dt={date}/{path}`: fields are `date` (UTC, of the planning), `path`,
+   * `name`, `run`, and those of the metadata. What tells versions apart is added behind it. Default: by hash.
+   */
+  readonly key?: string;
 }
 
 export type FailurePolicy = 'connector' | 'partition' | { readonly count?: number; readonly percent?: number };
@@ -85,7 +91,7 @@ export interface Pipeline
   readonly failurePolicy?: FailurePolicy;
   readonly longReads?: 'cursor' | 'fail';
   readonly retainDays?: number;
-  readonly land: Required<LandOptions>;
+  readonly land: Required<Omit<LandOptions, 'key'>> & Pick<LandOptions, 'key'>;
   /** Of the connector's code and options, and of how the bytes land: if it changes, everything is read again. */
   readonly versions: string;
 }
@@ -103,6 +109,7 @@ const SPEC = {
     fields: {
       format: { kind: 'string', oneOf: ['raw'] },
       compression: { kind: 'string', oneOf: ['none', 'gzip', 'zstd'] },
+      key: { kind: 'string', min: 1 },
     },
   },
   failurePolicy: { kind: ['string', 'object'] },
@@ -138,6 +145,7 @@ export function definePipeline(options: PipelineOptions): Pipeline {
   }
   if (!isSource(checked.source)) complaints.push('"source" must be made by a connector such as files(…) or code(…)');
   complaints.push(...checkFailurePolicy(checked.failurePolicy), ...checkSchedule(checked.schedule, checked.timezone));
+  if (checked.land?.key !== undefined) complaints.push(...checkKeyTemplate(checked.land.key));
   if (complaints.length > 0) throw new InvalidInputError(`${name}: ${complaints.join('; ')}`);
   const land = { format: 'raw' as const, compression: 'none' as const, ...checked.land };
   return { ...checked, land, versions: versionsOf(checked.source.identity, { ...checked, land }) } as Pipeline;
@@ -153,7 +161,9 @@ function versionsOf(
   identity: JsonValue,
   { source, land, lineMode }: Pick<Pipeline, 'source' | 'land' | 'lineMode'>,
 ): string {
-  return idOf(source.type, canonicalJson(identity), canonicalJson({ land, lineMode }));
+  // Where the objects go is not among it: the bytes are the same.
+  const { format, compression } = land;
+  return idOf(source.type, canonicalJson(identity), canonicalJson({ land: { format, compression }, lineMode }));
 }
 
 function isSource(source: Source): boolean {

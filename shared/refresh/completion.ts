@@ -102,7 +102,7 @@ export class Completion {
     let totals = ordered.reduce((sum, shard) => addTotals(sum, shard.totals), NO_TOTALS);
     if (node.error) totals = addTotals(totals, { ...NO_TOTALS, failed: 1 });
     const ran = ordered.reduce((sum, shard) => addRan(sum, shard.ran), noneIn(run));
-    const view = node.feed ? shownOfFeed(node.feed, ordered) : undefined;
+    const view = node.feed ? shownOfFeed(node.feed, ordered, this.#deps.sizes.feedShard) : undefined;
     const manifest: NodeManifest = {
       version: 1,
       pipeline: this.#pipeline,

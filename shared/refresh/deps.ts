@@ -10,6 +10,7 @@ import type { PartitionStore } from '../partitions/store.ts';
 import type { PipelineCatalog } from '../pipelines/catalog.ts';
 import type { Queues } from '../queue/queue.ts';
 import type { RunStore } from '../runs/store.ts';
+import type { Sizes } from './sizes.ts';
 
 /** All that a refresh touches: every step gets it as an argument, so that a test or a simulation can be the world. */
 export interface RefreshDeps {
@@ -27,6 +28,7 @@ export interface RefreshDeps {
   readonly objects: Objects;
   /** A local folder for what a listing spools; `/tmp` on Lambda. */
   readonly spoolFolder: string;
+  readonly sizes: Sizes;
 }
 
 /** How a message came, and how long its function still has. */

@@ -1,9 +1,8 @@
 import type { JsonValue } from '../core/json.ts';
 import type { FeedState, Generation, ShardRecord } from '../nodes/store.ts';
 
-/** A feed fills its shards in order: number 0 to 999 in the first, and so on. */
-export const FEED_SHARD_SIZE = 1000;
-export const feedShardOf = (number: number): number => Math.floor(number / FEED_SHARD_SIZE);
+/** A feed fills its shards in order: with 1,000 a shard, number 0 to 999 in the first, and so on. */
+export const feedShardOf = (number: number, shardSize: number): number => Math.floor(number / shardSize);
 
 export interface FeedView {
   /** What a manifest shows: `[from, to)`, in order, up to the first gap. */
@@ -16,7 +15,7 @@ export interface FeedView {
  * What a feed shows. A new generation replaces the older ones once all that the plan which opened it brought has landed; until
  * then the newest of those that had is shown.
  */
-export function shownOfFeed(feed: FeedState, shards: readonly ShardRecord[]): FeedView {
+export function shownOfFeed(feed: FeedState, shards: readonly ShardRecord[], shardSize: number): FeedView {
   const missing = shards.flatMap((shard) => shard.feed?.missing ?? []).sort((a, b) => a - b);
   const landedTo = (from: number): number => missing.find((number) => number >= from) ?? feed.end;
   const newest = feed.generations.at(-1);
@@ -25,7 +24,7 @@ export function shownOfFeed(feed: FeedState, shards: readonly ShardRecord[]): Fe
   if (!shown || !newest) return { shown: { from: 0, to: 0 } };
   const end = endOf(shown, feed);
   const to = Math.min(landedTo(shown.from), end);
-  const position = shown === newest ? positionAt(shown, to, shards) : undefined;
+  const position = shown === newest ? positionAt(shown, to, shards, shardSize) : undefined;
   return { shown: { from: shown.from, to }, ...(position === undefined ? {} : { position }) };
 }
 
@@ -35,7 +34,12 @@ function endOf(generation: Generation, feed: FeedState): number {
 }
 
 /** The last cursor told before `to`: the shards before the one with the gap are whole, so theirs cover all of them. */
-function positionAt(shown: Generation, to: number, shards: readonly ShardRecord[]): JsonValue | undefined {
-  const covering = shards.filter(({ shard }) => shard >= feedShardOf(shown.from) && shard * FEED_SHARD_SIZE < to);
+function positionAt(
+  shown: Generation,
+  to: number,
+  shards: readonly ShardRecord[],
+  shardSize: number,
+): JsonValue | undefined {
+  const covering = shards.filter(({ shard }) => shard >= feedShardOf(shown.from, shardSize) && shard * shardSize < to);
   return covering.findLast(({ feed }) => feed?.position !== undefined)?.feed?.position;
 }

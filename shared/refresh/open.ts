@@ -16,6 +16,7 @@ import { RunStore } from '../runs/store.ts';
 import { cachedSecrets } from '../secrets/cached.ts';
 import { meteredTables } from '../tables/metered.ts';
 import type { RefreshDeps } from './deps.ts';
+import { SIZES } from './sizes.ts';
 
 export interface OpenRefreshOptions {
   readonly backend: Backend;
@@ -57,5 +58,6 @@ export function openRefresh({
     queues: meter ? meteredQueues(backend.queues, meter) : backend.queues,
     objects: meter ? meteredObjects(backend.objects, meter) : backend.objects,
     spoolFolder,
+    sizes: SIZES,
   };
 }

@@ -29,6 +29,7 @@ export function keysOfTakes(key: ShardKey, item: PartitionRecord, takes: number)
         name: item.name,
         fingerprint,
         plan: item.plan,
+        base: item.keyBase,
       };
       for (const compression of COMPRESSIONS) {
         const written = dataKey({ ...parts, take, segment, compression });

@@ -17,7 +17,7 @@ import { numberKey, type PartitionRecord, type Reason } from '../partitions/stor
 import type { OutgoingMessage } from '../queue/queue.ts';
 import { Completion } from './completion.ts';
 import { nowMs, PlanSupersededError, type RefreshDeps } from './deps.ts';
-import { FEED_SHARD_SIZE, feedShardOf, shownOfFeed } from './feed-view.ts';
+import { feedShardOf, shownOfFeed } from './feed-view.ts';
 import { forcing, type NodeTask } from './node-task.ts';
 import { orphansOfMarks } from './orphans.ts';
 import { openNode } from './plan-folder.ts';
@@ -43,7 +43,7 @@ export async function planFeed(task: NodeTask, listing: FeedListing, lease: Epoc
   const numbered = listed.map((child, at): Numbered => ({ number: feed.end + at, child }));
   const next = nextState(feed, numbered, listing);
   const keep = keptFrom(task, feed, deps);
-  const touched = touchedShards(task, numbered, keep);
+  const touched = touchedShards(task, numbered, keep, deps.sizes.feedShard);
   if (touched.length === 0 && (await openQuiet(task, next, deps))) return;
 
   const opened = await openNode(task, { state: 'PLANNED', listingUntil: lease }, deps);
@@ -52,7 +52,7 @@ export async function planFeed(task: NodeTask, listing: FeedListing, lease: Epoc
   const messages: OutgoingMessage[] = [];
   for (const shard of touched) {
     const key: ShardKey = { pipeline: task.pipeline.name, node: task.id, layout: FIRST_LAYOUT.id, shard };
-    const fresh = numbered.filter(({ number }) => feedShardOf(number) === shard);
+    const fresh = numbered.filter(({ number }) => feedShardOf(number, deps.sizes.feedShard) === shard);
     messages.push(...(await planFeedShard(task, key, plan, feed, fresh, keep, deps)));
   }
   if (!(await deps.nodes.sent(task.pipeline.name, task.id, plan, touched, next))) throw new PlanSupersededError();
@@ -89,19 +89,23 @@ interface Kept {
 }
 
 function keptFrom({ node, shards, pipeline }: NodeTask, feed: FeedState, deps: RefreshDeps): Kept {
-  const shown = node ? shownOfFeed(feed, [...shards.values()]).shown.from : 0;
+  const shown = node ? shownOfFeed(feed, [...shards.values()], deps.sizes.feedShard).shown.from : 0;
   const since = pipeline.retainDays === undefined ? 0 : nowMs(deps) - days(pipeline.retainDays);
   return { from: shown, since };
 }
 
 /** Shards that get new partitions, that have something due or failed, or that hold what is dropped. */
-function touchedShards({ shards, active, identity }: NodeTask, numbered: readonly Numbered[], keep: Kept): number[] {
-  const touched = new Set(numbered.map(({ number }) => feedShardOf(number)));
+function touchedShards(
+  { shards, active, identity }: NodeTask,
+  numbered: readonly Numbered[],
+  keep: Kept,
+  shardSize: number,
+): number[] {
+  const touched = new Set(numbered.map(({ number }) => feedShardOf(number, shardSize)));
   const force = forcing(active, identity.path);
   for (const [number, shard] of shards) {
     const drops =
-      shard.part !== undefined &&
-      (number * FEED_SHARD_SIZE < keep.from || (shard.feed?.oldestAt ?? Infinity) < keep.since);
+      shard.part !== undefined && (number * shardSize < keep.from || (shard.feed?.oldestAt ?? Infinity) < keep.since);
     if (shard.digest === undefined || drops || force.all || force.names.size > 0) touched.add(number);
   }
   return [...touched].sort((a, b) => a - b);
@@ -145,31 +149,31 @@ async function planFeedShard(
     ),
   ]);
   const wanted = new Set(fresh.map(({ number }) => numberKey(number)));
-  await deps.partitions.remove(
-    key,
-    leftovers.filter(({ sk }) => !wanted.has(sk)).map(({ sk }) => sk),
-  );
+  const unwanted = leftovers.filter(({ sk }) => !wanted.has(sk));
+  await forEachLimit(unwanted, WRITES_AT_ONCE, (item) => deps.partitions.deleteAsRead(key, item));
 
+  const writer = new ShardWriter(task, key, plan, deps);
   const dropped = committed.filter((item) => isDropped(item, keep, shard));
   const due = [
     ...again(
       task,
       committed.filter((item) => !dropped.includes(item)),
     ),
-    ...fresh.map(freshDue),
+    ...fresh.map((one) => freshDue(one, writer.keyBase(one.child.name, one.child.metadata))),
   ];
-  const writer = new ShardWriter(task, key, plan, deps);
   await writer.settle(
     { due: [], settled: dropped.map((item) => ({ item, action: item.gone ? 'delete' : 'gone' })) },
     new Map(committed.map((item) => [item.sk, item])),
   );
-  const groups = groupDue(due);
+  const groups = groupDue(due, deps.sizes.groupPartitions);
   await forEachLimit(
     groups.flatMap((group, number) => group.map((one) => ({ ...one, number }))),
     WRITES_AT_ONCE,
     async ({ sk, fields, clears, number }) => {
       const set = attributes({ ...fields, group: number });
-      if (!(await deps.partitions.mark(key, sk, plan, { set, remove: clears.filter((name) => !(name in set)) })))
+      if (
+        !(await deps.partitions.mark(key, sk, plan, { set, remove: clears.filter((name) => set[name] === undefined) }))
+      )
         throw new PlanSupersededError();
     },
   );
@@ -210,10 +214,15 @@ function again(task: NodeTask, committed: readonly PartitionRecord[]): FeedDue[]
   });
 }
 
-function freshDue({ number, child }: Numbered): FeedDue {
+function freshDue({ number, child }: Numbered, keyBase: string | undefined): FeedDue {
   const { name, kind, metadata, fingerprint, size, generation, position } = child;
-  const fields = { name, kind, metadata, number, due: fingerprint, reason: 'NEW', generation, position };
-  return { sk: numberKey(number), ...sized(size), fields, clears: [...UNMARKED, 'landed', 'generation', 'position'] };
+  const fields = { name, kind, metadata, number, due: fingerprint, reason: 'NEW', generation, position, keyBase };
+  return {
+    sk: numberKey(number),
+    ...sized(size),
+    fields,
+    clears: [...UNMARKED, 'landed', 'generation', 'position', 'keyBase'],
+  };
 }
 
 const sized = (size: unknown) => (typeof size === 'number' ? { size } : {});

@@ -51,7 +51,7 @@ export async function planFolder(
 ): Promise<PlanProgress | undefined> {
   const { pipeline, node, shards } = task;
   const present = node?.layout ?? FIRST_LAYOUT;
-  const layout = layoutFor(listing.total, present, shards.size > 0, deps.newId);
+  const layout = layoutFor(listing.total, present, shards.size > 0, deps.sizes.childrenPerShard, deps.newId);
   const stored = layout === present ? shards : new Map<number, ShardRecord>();
   const force = forcing(task.active, task.identity.path);
   const changes = await compare(listing, layout, stored, force);

@@ -1,6 +1,8 @@
 import { forEachLimit } from '../core/concurrency.ts';
 import { idOf } from '../core/ids.ts';
+import type { JsonObject } from '../core/json.ts';
 import { writeGarbage } from '../landing/garbage.ts';
+import { renderKey } from '../landing/key-template.ts';
 import { type ListingChild, metadataIdOf } from '../listing/listing.ts';
 import type { Plan } from '../nodes/plan.ts';
 import { attributes, groupMember, type Place, type ShardKey } from '../nodes/store.ts';
@@ -121,6 +123,7 @@ export class ShardWriter {
         sk: one.listed.sk,
         ...(one.listed.size === undefined ? {} : { size: one.listed.size }),
       })),
+      this.#deps.sizes.groupPartitions,
     );
     const marks = groups.flatMap((group, number) => group.map((one) => ({ ...one, group: number })));
     await forEachLimit(marks, WRITES_AT_ONCE, async ({ listed, item, reason, anew, group }) => {
@@ -130,7 +133,15 @@ export class ShardWriter {
         (attribute) => attribute !== 'due' && attribute !== 'reason' && attribute !== 'group',
       );
       await this.#mark(sk, {
-        set: attributes({ name, kind, metadata, due: fingerprint, reason, group }),
+        set: attributes({
+          name,
+          kind,
+          metadata,
+          due: fingerprint,
+          reason,
+          group,
+          keyBase: this.keyBase(name, metadata),
+        }),
         remove: [...remove.filter((attribute) => !(keeps && attribute === 'progress')), ...(anew ? ['landed'] : [])],
       });
     });
@@ -181,6 +192,14 @@ export class ShardWriter {
 
   async total(members: readonly string[]): Promise<void> {
     if (!(await this.#deps.nodes.totalIs(this.#key, this.#plan, members))) throw new PlanSupersededError();
+  }
+
+  /** Rendered once, when it is planned, so that whoever reads, completes or clears knows the same place. */
+  keyBase(name: string, metadata: JsonObject): string | undefined {
+    const { pipeline, run, identity } = this.#task;
+    const { key } = pipeline.land;
+    if (key === undefined) return undefined;
+    return renderKey(key, { path: [...identity.path, name], run, at: this.#deps.clock(), metadata });
   }
 
   readMessage(group: number, partitions: readonly string[]): OutgoingMessage {

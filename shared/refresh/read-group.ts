@@ -144,6 +144,7 @@ export class GroupReader {
         saveProgress: (progress) => this.#saveProgress(claimed, progress, take),
         deadline: this.#delivery.deadline,
         stopWithinMs: stopWithin,
+        segmentBytes: this.#deps.sizes.segmentBytes,
         log,
         metric: (name, value) => log.info('metric', { metric: name, value }),
       });
@@ -282,6 +283,7 @@ export class GroupReader {
       take,
       segment,
       compression,
+      base: item.keyBase,
     });
   }
 

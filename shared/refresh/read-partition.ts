@@ -4,7 +4,6 @@ import type { Deadline } from '../core/deadline.ts';
 import { IngestError } from '../core/errors.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { Logger } from '../core/logger.ts';
-import { MIB } from '../core/units.ts';
 import { type ContentHash, nativeHash, resumableHash } from '../landing/content-hash.ts';
 import { decompressed } from '../landing/decoder.ts';
 import { ChunkBytes, newEncoder } from '../landing/encoder.ts';
@@ -36,15 +35,14 @@ export interface ReadPartitionOptions {
   readonly saveProgress: (progress: Progress) => Promise<void>;
   readonly deadline: Deadline;
   readonly stopWithinMs: number;
+  /** A segment is closed at the first checkpoint after so many bytes. */
+  readonly segmentBytes: number;
   readonly log: Logger;
   readonly metric: (name: string, value: number) => void;
 }
 
 /** A function that has less time than this is one whose reads may go on in another. */
 const CARRIED_BELOW_MS = 20 * 60_000;
-
-/** A segment is closed at the first checkpoint after so many bytes. */
-const SEGMENT_BYTES = 64 * MIB;
 
 /**
  * Streams one partition to where it lands: one object, or, past its first kept checkpoint, one a segment. Each segment is
@@ -169,14 +167,14 @@ class Reading {
 
   /** Keeps a checkpoint if enough has come since the last one, or if there is no time for another. */
   async #checkpoint(cursor: JsonValue): Promise<void> {
-    const { deadline, stopWithinMs, saveProgress, fingerprint, pipeline } = this.#options;
+    const { deadline, stopWithinMs, segmentBytes, saveProgress, fingerprint, pipeline } = this.#options;
     if (this.#stopped || pipeline.longReads === 'fail') return;
     this.#checkpoints += 1;
     const since = this.#bytes - this.#savedBytes;
     const stop = deadline.remainingMs() < stopWithinMs;
     // A segment that ended within a character would not be whole in itself.
     if (this.#text.pending) return;
-    if (!stop && (since < SEGMENT_BYTES || this.#segments.length >= SEGMENTS_MAX - 1)) return;
+    if (!stop && (since < segmentBytes || this.#segments.length >= SEGMENTS_MAX - 1)) return;
     if (since > 0) {
       await this.#closeSegment();
       const hashState = this.#hash.save();

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
 import type { BytesConnector, Metadata, Source } from '../connector.ts';
 import { checkOptions } from '../options.ts';
+import { anyOf } from '../patterns.ts';
 import type { FingerprintOf } from './fingerprint.ts';
 import { listFolder } from './list.ts';
-import { anyOf } from './patterns.ts';
 import { readFile } from './read.ts';
 import { checkFolder, openRoot } from './root.ts';
 

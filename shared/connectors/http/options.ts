@@ -1,6 +1,6 @@
 import { InvalidInputError } from '../../core/errors.ts';
-import { anyOf, type PathTest } from '../files/patterns.ts';
 import { checkOptions } from '../options.ts';
+import { anyOf, type PathTest } from '../patterns.ts';
 import { checkedHeaders } from './credential.ts';
 import type { JsonIndex } from './json-index.ts';
 import type { FingerprintBy } from './probe.ts';

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isObject, type JsonValue } from '../../core/json.ts';
 import type { BytesConnector, ListRun, Metadata, Source } from '../connector.ts';
-import { anyOf, type PathTest } from '../files/patterns.ts';
 import { checkOptions } from '../options.ts';
+import { anyOf, type PathTest } from '../patterns.ts';
 import { rangeReader } from '../ranges.ts';
 import type { Bucket, ListedObject, PageToken } from './bucket.ts';
 import { parseS3Credential } from './credential.ts';

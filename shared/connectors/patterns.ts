@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { InvalidInputError } from '../../core/errors.ts';
+import { InvalidInputError } from '../core/errors.ts';
 
 /** Whether a file, folder or object is meant, by its path from where the source begins and its own name. */
 export type PathTest = (path: string, name: string) => boolean;

@@ -1,0 +1,17 @@
+import type { BenchCase } from '../measure.ts';
+import { awsObject } from './aws.ts';
+import { functionBundles } from './bundles.ts';
+import { smallFiles } from './files.ts';
+import { flat, flatChanged } from './flat.ts';
+import { httpObject } from './http.ts';
+import { prefixes } from './prefixes.ts';
+
+export const CASES: readonly BenchCase[] = [
+  prefixes,
+  flat,
+  flatChanged,
+  smallFiles,
+  httpObject,
+  awsObject,
+  functionBundles,
+];

@@ -1,0 +1,55 @@
+import { CommanderError } from 'commander';
+import { errorFacts, IngestError, InvalidInputError } from '../shared/core/errors.ts';
+import { InvalidPipelineError, UnknownPipelineError } from '../shared/pipelines/catalog.ts';
+import { PipelinePausedError } from '../shared/steps/start-refresh.ts';
+
+/** How the command ends. Scripts depend on these. */
+export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
+/** Something a command was asked for cannot be done as things are. */
+export class CommandError extends IngestError {
+  override readonly name = 'CommandError';
+  readonly retryable = false;
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** The command was stopped by Ctrl-C or SIGTERM before it was done. */
+export class InterruptedError extends IngestError {
+  override readonly name = 'InterruptedError';
+  readonly code = 'Interrupted';
+  readonly retryable = true;
+  constructor() {
+    super('stopped');
+  }
+}
+
+/** What is shown of an error: in one line, or as `--json` has it. */
+export interface ShownError {
+  readonly code: string;
+  readonly name: string;
+  readonly message: string;
+  readonly retryable: boolean;
+}
+
+export function shownError(error: unknown, redact: (text: string) => string): ShownError {
+  if (error instanceof CommanderError) {
+    const message = redact(error.message.replace(/^error: /, ''));
+    return { code: 'Usage', name: 'UsageError', message, retryable: false };
+  }
+  const { code, name, message, retryable } = errorFacts(error, redact);
+  return { code, name, message, retryable };
+}
+
+/** Wrong words on the command line and wrong files are the user's to mend; the rest failed. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof InterruptedError) return EXIT.interrupted;
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  if (error instanceof PipelinePausedError) return EXIT.failed;
+  const usage = [InvalidInputError, UnknownPipelineError, InvalidPipelineError];
+  return usage.some((kind) => error instanceof kind) ? EXIT.usage : EXIT.failed;
+}
