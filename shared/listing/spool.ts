@@ -38,15 +38,20 @@ export class Spool {
   async flush(): Promise<void> {
     if (this.#waitingBytes === 0) return;
     const file = await this.#open();
-    const pieces = this.#waiting.map((text) => Buffer.from(text));
-    const ends = new Float64Array(this.#slots + 1);
-    for (let slot = 0; slot < this.#slots; slot++) ends[slot + 1] = ends[slot]! + pieces[slot]!.length;
-    const data = Buffer.concat(pieces);
+    const { data, ends } = this.#packed();
     await file.write(data, 0, data.length, this.#fileBytes);
     this.#runs.push({ at: this.#fileBytes, ends });
     this.#fileBytes += data.length;
     this.#waiting = new Array<string>(this.#slots).fill('');
     this.#waitingBytes = 0;
+  }
+
+  /** What waits in memory, slot after slot. */
+  #packed(): { readonly data: Buffer; readonly ends: Float64Array } {
+    const pieces = this.#waiting.map((text) => Buffer.from(text));
+    const ends = new Float64Array(this.#slots + 1);
+    for (let slot = 0; slot < this.#slots; slot++) ends[slot + 1] = ends[slot]! + pieces[slot]!.length;
+    return { data: Buffer.concat(pieces), ends };
   }
 
   /** The lines of the slots `[first, end)`; of one slot in the order they were added. */
@@ -73,9 +78,12 @@ export class Spool {
 
   /** All that was added, as one stream of bytes and what tells where in it each slot lies. */
   async save(): Promise<{ readonly index: SpoolIndex; readonly data: AsyncIterable<Uint8Array> }> {
+    if (this.#runs.length === 0) {
+      const { data, ends } = this.#packed();
+      return { index: [savedRun({ at: 0, ends })], data: once(data) };
+    }
     await this.flush();
-    const index = this.#runs.map(({ at, ends }) => ({ at, ends: Buffer.from(ends.buffer).toString('base64') }));
-    return { index, data: this.#stream() };
+    return { index: this.#runs.map(savedRun), data: this.#stream() };
   }
 
   async *#stream(): AsyncGenerator<Uint8Array> {
@@ -87,14 +95,28 @@ export class Spool {
   }
 
   async restore(index: SpoolIndex, data: AsyncIterable<Uint8Array>): Promise<void> {
+    const runs = index.map(({ at, ends }) => ({
+      at,
+      ends: new Float64Array(new Uint8Array(Buffer.from(ends, 'base64')).buffer),
+    }));
+    const [only] = runs;
+    // What fitted into memory when it was saved fits again.
+    if (only && runs.length === 1 && only.ends[this.#slots]! < this.#budgetBytes)
+      return this.#unpack(only.ends, await Array.fromAsync(data));
     const file = await this.#open();
     for await (const chunk of data) {
       await file.write(chunk, 0, chunk.length, this.#fileBytes);
       this.#fileBytes += chunk.length;
     }
-    for (const { at, ends } of index) {
-      this.#runs.push({ at, ends: new Float64Array(new Uint8Array(Buffer.from(ends, 'base64')).buffer) });
+    this.#runs.push(...runs);
+  }
+
+  #unpack(ends: Float64Array, chunks: readonly Uint8Array[]): void {
+    const data = Buffer.concat(chunks);
+    for (let slot = 0; slot < this.#slots; slot++) {
+      if (ends[slot + 1]! > ends[slot]!) this.#waiting[slot] = data.toString('utf8', ends[slot], ends[slot + 1]);
     }
+    this.#waitingBytes = data.length;
   }
 
   async close(): Promise<void> {
@@ -111,5 +133,11 @@ interface SpoolRun {
 }
 
 export type SpoolIndex = readonly { readonly at: number; readonly ends: string }[];
+
+const savedRun = ({ at, ends }: SpoolRun) => ({ at, ends: Buffer.from(ends.buffer).toString('base64') });
+
+async function* once(data: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield data;
+}
 
 const STREAM_CHUNK_BYTES = MIB;

@@ -366,7 +366,7 @@ export class NodeStore {
 
 const NODE = 'node';
 /** Longer than any run is left standing: an older take is still known when the run is planned again. */
-const GROUP_KEPT = days(400);
+const GROUP_KEPT = days(90);
 
 const nodeKey = (pipeline: string, node: string) => `${pipeline}#${node}`;
 const shardItemKey = ({ pipeline, node, layout, shard }: ShardKey) => ({

@@ -22,6 +22,9 @@ export function addTotals(a: Totals, b: Totals): Totals {
   return { partitions: a.partitions + b.partitions, bytes: a.bytes + b.bytes, failed: a.failed + b.failed };
 }
 
+export const sameTotals = (a: Totals, b: Totals): boolean =>
+  a.partitions === b.partitions && a.bytes === b.bytes && a.failed === b.failed;
+
 /** What another part of the tree did in the same run is added; what it did in an earlier one is not. */
 export function addRan(a: RunTotals, b: RunTotals | undefined): RunTotals {
   if (b?.run !== a.run) return a;

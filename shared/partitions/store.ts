@@ -35,6 +35,8 @@ export interface PartitionRecord {
   readonly due?: string;
   readonly reason?: Reason;
   readonly group?: number;
+  /** Of a copy in a larger layout: the shard where its group was read. */
+  readonly origin?: { readonly layout: string; readonly shard: number };
   readonly gone?: boolean;
   readonly failed?: boolean;
   readonly error?: ErrorFacts;

@@ -145,7 +145,11 @@ class Collector {
     await this.#deps.nodes.remove(this.#pipeline, id);
   }
 
-  async #removeShard(node: string, { layout, shard, part }: ShardRecord, keepsObjects: boolean): Promise<void> {
+  async #removeShard(
+    node: string,
+    { layout, shard, part, carried }: ShardRecord,
+    keepsObjects: boolean,
+  ): Promise<void> {
     const key: ShardKey = { pipeline: this.#pipeline, node, layout, shard };
     const items: PartitionRecord[] = [];
     for await (const item of this.#deps.partitions.all(key)) {
@@ -153,7 +157,7 @@ class Collector {
       if (!keepsObjects) await this.delete(objectsOf(item));
       items.push(item);
     }
-    const orphans = await orphansOfMarks(key, undefined, items, () => true, this.#deps);
+    const orphans = await orphansOfMarks(key, items, { carried, keepsProgress: () => true }, this.#deps);
     await this.delete(orphans.flatMap((garbage) => ('keys' in garbage ? garbage.keys : [])));
     if (part) await this.delete([part]);
     await this.#deps.partitions.removeShard(key);

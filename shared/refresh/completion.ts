@@ -11,7 +11,7 @@ import {
   type ShardKey,
   type ShardRecord,
 } from '../nodes/store.ts';
-import { addRan, addTotals, NO_TOTALS, noneIn } from '../nodes/totals.ts';
+import { addRan, addTotals, NO_TOTALS, noneIn, sameTotals } from '../nodes/totals.ts';
 import { acknowledge } from './acknowledge.ts';
 import type { RefreshDeps } from './deps.ts';
 import { shownOfFeed } from './feed-view.ts';
@@ -126,7 +126,8 @@ export class Completion {
         manifestId: id,
         totals,
         ran,
-        changed: same ? node.changed : run,
+        // Also what failed is told: the node may show the same, and be whole again.
+        changed: same && sameTotals(totals, node.totals) ? node.changed : run,
         landedFingerprint: typeof fingerprint === 'string' ? fingerprint : '',
         landedPosition: view?.position ?? node.landedPosition,
       },

@@ -5,6 +5,7 @@ import { stagingKey } from '../landing/keys.ts';
 import { listNode } from '../listing/list-node.ts';
 import { FeedListing, Listing, type ListingOptions, type ListingState } from '../listing/listing.ts';
 import { planOf } from '../nodes/plan.ts';
+import { sameTotals } from '../nodes/totals.ts';
 import type { ListObjectsMessage } from '../queue/messages.ts';
 import { messageJson } from '../queue/outgoing.ts';
 import { Completion } from './completion.ts';
@@ -131,10 +132,10 @@ export async function listingFailed(task: NodeTask, error: unknown, deps: Refres
       );
     }
     const { fields } = await completion.whatItShows({ ...node, error: facts }, [...shards.values()], plan);
-    // What it shows stays; only that it failed is new.
-    const { totals, ran, changed } = fields;
-    const told = node.totals.failed === totals.failed && changed === node.changed;
-    return openNode(task, { state: 'DONE', error: facts, totals, ran, changed: told ? node.changed : run }, deps);
+    // What it shows stays; only that it failed is new, once.
+    const { totals, ran } = fields;
+    const changed = sameTotals(totals, node.totals) ? node.changed : run;
+    return openNode(task, { state: 'DONE', error: facts, totals, ran, changed }, deps);
   }
 }
 

@@ -40,26 +40,55 @@ export function keysOfTakes(key: ShardKey, item: PartitionRecord, takes: number)
   return keys;
 }
 
-/** What a plan that was not carried out left behind in a shard, before another plan overwrites its marks. */
+export interface OrphanContext {
+  /** The plan that looks; what it marked itself is not looked at. */
+  readonly plan?: Plan;
+  /** The last plan that was carried out in the shard: it has told what the takes of its own marks left. */
+  readonly carried: Plan | undefined;
+  /** Whether the segments of an unfinished read will be gone on with. */
+  readonly keepsProgress: (item: PartitionRecord) => boolean;
+}
+
+/** What plans that were not carried out left behind in a shard, before another plan overwrites their marks. */
 export async function orphansOfMarks(
   key: ShardKey,
-  plan: Plan | undefined,
   items: Iterable<PartitionRecord>,
-  keepsProgress: (item: PartitionRecord) => boolean,
+  { plan, carried, keepsProgress }: OrphanContext,
   deps: Pick<RefreshDeps, 'nodes'>,
 ): Promise<Garbage[]> {
-  const takesOf = new Map<Plan, Awaited<ReturnType<RefreshDeps['nodes']['groups']>>>();
+  const takes = new TakesByPlan(key, deps);
   const garbage: Garbage[] = [];
   for (const item of items) {
     if (item.kind !== 'leaf' || item.plan === plan) continue;
-    const keys = [...(item.spare ?? [])];
-    if (item.progress && !keepsProgress(item)) keys.push(...item.progress.segments.map((segment) => segment.key));
-    if (item.due !== undefined && item.group !== undefined) {
-      const groups = takesOf.get(item.plan) ?? (await deps.nodes.groups(key, item.plan));
-      takesOf.set(item.plan, groups);
-      keys.push(...keysOfTakes(key, item, groups.get(item.group)?.take ?? 0));
+    const keys = item.progress && !keepsProgress(item) ? item.progress.segments.map((segment) => segment.key) : [];
+    if (carried === undefined || item.plan > carried) {
+      // What landed there was never in a part, so no part will miss it. If it stays after all, the collection finds it named.
+      const landed = item.landed?.objects.map((object) => object.key) ?? [];
+      keys.push(...landed, ...(item.spare ?? []), ...keysOfTakes(key, item, await takes.of(item)));
     }
     if (keys.length > 0) garbage.push({ kind: 'objects', node: key.node, name: item.name, keys });
   }
   return garbage;
+}
+
+/** How often the groups of a shard were taken, read once a plan and place. */
+class TakesByPlan {
+  readonly #key: ShardKey;
+  readonly #deps: Pick<RefreshDeps, 'nodes'>;
+  readonly #known = new Map<string, ReturnType<RefreshDeps['nodes']['groups']>>();
+
+  constructor(key: ShardKey, deps: Pick<RefreshDeps, 'nodes'>) {
+    this.#key = key;
+    this.#deps = deps;
+  }
+
+  async of({ group, plan, origin }: PartitionRecord): Promise<number> {
+    if (group === undefined) return 0;
+    // A copy's group was read where the item was before.
+    const key = origin ? { ...this.#key, ...origin } : this.#key;
+    const id = `${plan} ${key.layout} ${key.shard}`;
+    const groups = this.#known.get(id) ?? this.#deps.nodes.groups(key, plan);
+    this.#known.set(id, groups);
+    return (await groups).get(group)?.take ?? 0;
+  }
 }

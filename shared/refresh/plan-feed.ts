@@ -141,7 +141,7 @@ async function planFeedShard(
   const leftovers = items.filter(({ number }) => number! >= feed.end);
   // What a plan that never counted left under these numbers is overwritten, or dropped if nothing comes there now.
   await writeGarbage(deps.objects, key.pipeline, task.run, [
-    ...(await orphansOfMarks(key, plan, leftovers, () => false, deps)),
+    ...(await orphansOfMarks(key, leftovers, { plan, carried: undefined, keepsProgress: () => false }, deps)),
     ...leftovers.flatMap(({ name, landed }) =>
       landed
         ? [{ kind: 'objects' as const, node: key.node, name, keys: landed.objects.map((object) => object.key) }]
@@ -161,10 +161,8 @@ async function planFeedShard(
     ),
     ...fresh.map((one) => freshDue(one, writer.keyBase(one.child.name, one.child.metadata))),
   ];
-  await writer.settle(
-    { due: [], settled: dropped.map((item) => ({ item, action: item.gone ? 'delete' : 'gone' })) },
-    new Map(committed.map((item) => [item.sk, item])),
-  );
+  const settled = dropped.map((item) => ({ item, action: item.gone ? ('delete' as const) : ('gone' as const) }));
+  await writer.settle(settled, committed, { carried: shard.carried, keepsProgress: (item) => !dropped.includes(item) });
   const groups = groupDue(due, deps.sizes.groupPartitions);
   await forEachLimit(
     groups.flatMap((group, number) => group.map((one) => ({ ...one, number }))),

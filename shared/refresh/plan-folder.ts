@@ -202,7 +202,7 @@ async function copyItems(task: NodeTask, present: Layout, layout: Layout, deps: 
     for await (const item of deps.partitions.all({ ...base, layout: present.id, shard })) {
       // The new shards could not know whether that mark was carried out.
       if (item.gone) continue;
-      batch.push(item);
+      batch.push(item.group === undefined ? item : { ...item, origin: { layout: present.id, shard } });
       if (batch.length < COPY_BATCH) continue;
       await deps.partitions.copy(to, batch);
       batch = [];

@@ -15,7 +15,7 @@ import type { OutgoingMessage } from '../queue/queue.ts';
 import type { Change } from '../tables/table.ts';
 import { PlanSupersededError, type RefreshDeps } from './deps.ts';
 import type { Forcing, NodeTask } from './node-task.ts';
-import { orphansOfMarks } from './orphans.ts';
+import { type OrphanContext, orphansOfMarks } from './orphans.ts';
 
 /** Conditional writes have no batch form, so many are under way at once. */
 const WRITES_AT_ONCE = 32;
@@ -50,7 +50,11 @@ export async function planShard(
     emptyFingerprintChanges: pipeline.fingerprints === 'lenient',
   });
   const writer = new ShardWriter(task, key, plan, deps);
-  await writer.settle(diff, items);
+  const goesOn = new Set(
+    diff.due.filter(({ listed, item }) => item && writer.keepsProgress(item, listed)).map(({ listed }) => listed.sk),
+  );
+  const keepsProgress = ({ sk }: PartitionRecord) => goesOn.has(sk);
+  await writer.settle(diff.settled, items.values(), { carried: shard.carried, keepsProgress });
   const groups = await writer.markDue(diff.due);
   const children = await writer.nameChildren(diff.children, shard.childChanged);
   const members = [...groups.map((_, number) => groupMember(number)), ...children.map(({ node }) => node)];
@@ -87,18 +91,16 @@ export class ShardWriter {
     this.#deps = deps;
   }
 
-  /** Marks what is gone, takes wrong marks away, deletes what was marked before; what those marks left goes to the garbage. */
+  /**
+   * Marks what is gone, takes wrong marks away, deletes what was marked before. What plans that were not carried out have left
+   * is written down first.
+   */
   async settle(
-    { due, settled }: Pick<Diff<ListingChild>, 'due' | 'settled'>,
-    items: ReadonlyMap<string, PartitionRecord>,
+    settled: Diff<ListingChild>['settled'],
+    items: Iterable<PartitionRecord>,
+    left: Omit<OrphanContext, 'plan'>,
   ): Promise<void> {
-    const goesOn = new Set(
-      due.filter(({ listed, item }) => item && this.#keepsProgress(item, listed)).map(({ listed }) => listed.sk),
-    );
-    const touched = [...due.flatMap(({ item }) => (item ? [item] : [])), ...settled.map(({ item }) => item)].filter(
-      ({ sk }) => items.has(sk),
-    );
-    const orphans = await orphansOfMarks(this.#key, this.#plan, touched, ({ sk }) => goesOn.has(sk), this.#deps);
+    const orphans = await orphansOfMarks(this.#key, items, { ...left, plan: this.#plan }, this.#deps);
     await writeGarbage(this.#deps.objects, this.#key.pipeline, this.#task.run, orphans);
     await forEachLimit(settled, WRITES_AT_ONCE, async ({ item, action }) => {
       if (action === 'delete') return this.#deps.partitions.deleteGone(this.#key, item);
@@ -128,7 +130,7 @@ export class ShardWriter {
     const marks = groups.flatMap((group, number) => group.map((one) => ({ ...one, group: number })));
     await forEachLimit(marks, WRITES_AT_ONCE, async ({ listed, item, reason, anew, group }) => {
       const { sk, name, kind, metadata, fingerprint } = listed;
-      const keeps = item !== undefined && this.#keepsProgress(item, listed);
+      const keeps = item !== undefined && this.keepsProgress(item, listed);
       const remove = UNMARKED.filter(
         (attribute) => attribute !== 'due' && attribute !== 'reason' && attribute !== 'group',
       );
@@ -221,7 +223,8 @@ export class ShardWriter {
     return { body: messageJson(body), group: this.#key.pipeline };
   }
 
-  #keepsProgress({ progress }: PartitionRecord, { fingerprint }: ListingChild): boolean {
+  /** A long read goes on where it was if it would yield the same. */
+  keepsProgress({ progress }: PartitionRecord, { fingerprint }: ListingChild): boolean {
     return progress?.fingerprint === fingerprint && progress.versions === this.#task.pipeline.versions;
   }
 
@@ -244,5 +247,6 @@ export const UNMARKED: readonly string[] = [
   'lost',
   'attempts',
   'progress',
+  'origin',
   'givenUp',
 ];

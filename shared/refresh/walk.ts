@@ -104,6 +104,7 @@ export class Walk {
         groups.set(Number(member.slice(1)), []);
     }
     const leases = await this.#deps.nodes.groups(key, shard!.plan!);
+    this.#note(`${node.id} ${number} ${[...groups.values()].flat().filter(isDue).length}`);
     for (const [group, items] of groups) {
       if ((leases.get(group)?.leasedUntil ?? 0) > nowMs(this.#deps)) this.#leased += 1;
       else await this.#group(key, shard!, group, items);
@@ -124,8 +125,7 @@ export class Walk {
 
   async #group(key: ShardKey, shard: ShardRecord, group: number, items: readonly PartitionRecord[]): Promise<void> {
     const plan = shard.plan!;
-    const due = items.filter((item) => item.due !== undefined && !item.failed);
-    this.#note(`${key.node} ${due.map(({ sk }) => sk).join(' ')}`);
+    const due = items.filter(isDue);
     if (this.#remedy === 'fail') {
       const error = errorFacts(new StuckError());
       for (const { sk, due: fingerprint, take } of due) {
@@ -180,6 +180,8 @@ export class Walk {
     await this.#deps.queues.send(queue, [{ body: messageJson(message), group: this.#pipeline }]);
   }
 }
+
+const isDue = ({ due, failed }: PartitionRecord) => due !== undefined && !failed;
 
 /** Sent and planned again several times, and nothing came of it. */
 export class StuckError extends IngestError {

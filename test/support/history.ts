@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { RetryableError } from '../../shared/core/errors.ts';
-import { hours } from '../../shared/core/units.ts';
+import { hours, minutes } from '../../shared/core/units.ts';
 import type { LeafEntry, PartEntry } from '../../shared/landing/manifest.ts';
 import { readNodeManifest, readPart } from '../../shared/landing/manifest.ts';
 import type { QueueName } from '../../shared/queue/queue.ts';
@@ -23,6 +23,7 @@ interface Working {
   readonly message?: Queued;
   readonly process: Process;
   readonly waiting: (() => void)[];
+  readonly beganMs: number;
   end?: 'done' | 'again' | 'killed';
   stalled: boolean;
 }
@@ -56,7 +57,7 @@ export class History {
       seed,
       failurePolicy: policy,
       deleteGuard: 'off',
-      removeGraceHours: this.#pick([0, 1, 24]),
+      removeGraceHours: this.#pick([1, 24]),
       retries: 2,
       onRemove: this.#pick(['delete', 'delete', 'tombstone']),
     });
@@ -190,11 +191,21 @@ export class History {
       else if (++idle > 30) return false;
       else {
         this.world.time.advance(this.#calm ? hours(1.1) : this.#pick([60_000, 300_000, hours(1.1)]));
+        this.#buryOld();
         this.#tell('sweep');
         await this.#alone(this.world.sweep());
       }
     }
     throw new Error('6: it never comes to rest');
+  }
+
+  /** No function outlives its time by much, however long it stalls. */
+  #buryOld(): void {
+    for (const working of [...this.#working]) {
+      if (this.world.time.nowMs - working.beganMs < minutes(20)) continue;
+      working.process.kill();
+      if (working.stalled) this.#working.splice(this.#working.indexOf(working), 1);
+    }
   }
 
   #live(): number {
@@ -262,7 +273,7 @@ export class History {
     }
     this.#tell(`${message.messageId} ${message.queue} ${message.body}`);
     const process = this.world.process(message.queue);
-    const working: Working = { message, process, waiting: [], stalled: false };
+    const working: Working = { message, process, waiting: [], beganMs: this.world.time.nowMs, stalled: false };
     process.turn = () => new Promise((resolve) => working.waiting.push(resolve));
     this.#working.push(working);
     const { messageId, body, receiveCount, queue } = message;

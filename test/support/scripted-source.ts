@@ -66,13 +66,16 @@ export class ScriptedSource {
     return this.#set(path, { ...extra, fingerprint, isPrefix: false }, bytes === undefined ? {} : { bytes });
   }
 
+  /** Its metadata names its path: a node's metadata alone decides what is below it. */
   folder(path: Path, extra: object = {}): this {
-    return this.#set(path, { fingerprint: '', ...extra, isPrefix: true }, { children: [] });
+    const at = pathOf(namesOf(path));
+    return this.#set(path, { fingerprint: '', at, ...extra, isPrefix: true }, { children: [] });
   }
 
   /** A feed: its listing goes on after its position, the number of entries that were taken. */
   feed(path: Path, extra: object = {}): this {
-    return this.#set(path, { fingerprint: '', ...extra, isPrefix: true, kind: 'feed' }, { children: [] });
+    const at = pathOf(namesOf(path));
+    return this.#set(path, { fingerprint: '', at, ...extra, isPrefix: true, kind: 'feed' }, { children: [] });
   }
 
   /** Adds one more child, even if one has its name. */
@@ -195,10 +198,11 @@ export class ScriptedSource {
 
   #parent(names: readonly string[]): Child[] {
     let node = this.#root;
-    for (const name of names.slice(0, -1)) {
+    for (const [depth, name] of names.slice(0, -1).entries()) {
       let below = node.children!.find((child) => child.name === name && child.children);
       if (!below) {
-        below = { name, metadata: { name, fingerprint: '', isPrefix: true }, children: [] };
+        const folder = { name, fingerprint: '', at: pathOf(names.slice(0, depth + 1)), isPrefix: true };
+        below = { name, metadata: folder, children: [] };
         const at = node.children!.findIndex((child) => child.name === name);
         if (at < 0) node.children!.push(below);
         else node.children![at] = below;

@@ -1,0 +1,123 @@
+import type { Random } from './random.ts';
+
+/** What can go wrong at an await of a function. */
+export const CALL_FAULTS = [
+  /** The process ends before, or after, the call took effect: a crash, a time limit, out of memory. */
+  'cut before',
+  'cut after',
+  /** It freezes, and wakes up much later: its message has been delivered to another meanwhile. */
+  'stall',
+  /** The call fails, before or after it took effect; or a client repeats it, since the first answer got lost. */
+  'fail before',
+  'fail after',
+  'repeat',
+  'throttle',
+] as const;
+
+/** What can go wrong with a message, the source, the clock, or be asked for at a bad moment. */
+export const WORLD_FAULTS = [
+  'duplicate',
+  'lose',
+  'delay',
+  'keep',
+  'source fails',
+  'source refuses',
+  'source changes',
+  'context fails',
+  'clock jump',
+  'skew',
+  'cancel',
+  'start again',
+  'early sweep',
+  'deploy',
+  'slow source',
+] as const;
+
+export type CallFault = (typeof CALL_FAULTS)[number];
+export type WorldFault = (typeof WORLD_FAULTS)[number];
+export type FaultKind = CallFault | WorldFault;
+export const FAULT_KINDS: readonly FaultKind[] = [...CALL_FAULTS, ...WORLD_FAULTS];
+
+/** How likely each kind is, where it is dealt out at all. Calls: per call. */
+const RATES: Readonly<Record<FaultKind, number>> = {
+  'cut before': 0.006,
+  'cut after': 0.012,
+  stall: 0.008,
+  'fail before': 0.005,
+  'fail after': 0.008,
+  repeat: 0.008,
+  throttle: 0.01,
+  duplicate: 0.1,
+  lose: 0.03,
+  delay: 0.1,
+  keep: 0.05,
+  'source fails': 0.02,
+  'source refuses': 0.01,
+  'source changes': 0.01,
+  'context fails': 0.02,
+  'clock jump': 0.002,
+  skew: 0.5,
+  cancel: 0.004,
+  'start again': 0.005,
+  'early sweep': 0.008,
+  deploy: 0.001,
+  'slow source': 0.1,
+};
+
+export interface FaultOptions {
+  /** Kinds that are left out. */
+  readonly without?: readonly FaultKind[];
+  /** No fault after so many. */
+  readonly limit?: number;
+}
+
+/** Deals out faults. Each history has its own mix: some kinds not at all, others rarely or often. */
+export class Faults {
+  readonly #random: Random;
+  readonly #rates = new Map<FaultKind, number>();
+  readonly #limit: number;
+  readonly #callRate: number;
+  readonly counts: Partial<Record<FaultKind, number>> = {};
+  dealt = 0;
+  /** Off while a history is brought to its end. */
+  on = true;
+
+  constructor(random: Random, { without = [], limit = Number.POSITIVE_INFINITY }: FaultOptions = {}) {
+    this.#random = random;
+    this.#limit = limit;
+    const calm = random.pick([0, 0.3, 1, 1, 2.5]);
+    for (const kind of FAULT_KINDS) {
+      const much = random.pick([0, 0, 0.3, 1, 1, 3]);
+      const rate = without.includes(kind) ? 0 : RATES[kind] * much * calm;
+      this.#rates.set(kind, Math.min(rate, 0.5));
+    }
+    this.#callRate = CALL_FAULTS.reduce((sum, kind) => sum + this.#rates.get(kind)!, 0);
+  }
+
+  /** Does this happen now? */
+  strikes(kind: WorldFault, factor = 1): boolean {
+    if (!this.on || this.dealt >= this.#limit) return false;
+    return this.#random.chance(this.#rates.get(kind)! * factor) && this.#count(kind);
+  }
+
+  /** What befalls a call, if anything. */
+  atCall(): CallFault | undefined {
+    if (!this.on || this.dealt >= this.#limit || this.#callRate === 0) return undefined;
+    let at = this.#random.next();
+    if (at >= this.#callRate) return undefined;
+    for (const kind of CALL_FAULTS) {
+      at -= this.#rates.get(kind)!;
+      if (at < 0) {
+        this.#count(kind);
+        return kind;
+      }
+    }
+    return undefined;
+  }
+
+  #count(kind: FaultKind): true {
+    this.counts[kind] = (this.counts[kind] ?? 0) + 1;
+    this.dealt += 1;
+    return true;
+  }
+}

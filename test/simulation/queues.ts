@@ -1,0 +1,192 @@
+import { checkOutgoing, VISIBILITY_MAX_SECONDS } from '../../shared/queue/outgoing.ts';
+import {
+  MAX_RECEIVE_COUNT,
+  type OutgoingMessage,
+  QUEUE_NAMES,
+  type QueueCounts,
+  type QueueName,
+  type Queues,
+  QueueUnavailableError,
+  type ReceivedMessage,
+} from '../../shared/queue/queue.ts';
+import type { Faults } from './faults.ts';
+import type { Random } from './random.ts';
+import type { Task } from './world.ts';
+
+interface Message {
+  readonly id: string;
+  readonly body: string;
+  visibleAt: number;
+  receiveCount: number;
+  /** Of the last delivery; others are out of date. */
+  receipt: string | undefined;
+}
+
+const SEND_BATCH = 10;
+
+/** Queues that deliver at least once and in no order, and now and then lose a message, which they should not. */
+export class SimulatedQueues {
+  readonly #queues = new Map<QueueName, Message[]>(QUEUE_NAMES.map((name) => [name, []]));
+  readonly dead = new Map<QueueName, Message[]>(QUEUE_NAMES.map((name) => [name, []]));
+  readonly #random: Random;
+  readonly #faults: Faults;
+  readonly #clock: () => number;
+  #ids = 0;
+  readonly sent: Record<QueueName, number> = { 'list-objects': 0, 'read-bytes': 0, 'finish-refresh': 0 };
+
+  constructor(random: Random, faults: Faults, clock: () => number) {
+    this.#random = random;
+    this.#faults = faults;
+    this.#clock = clock;
+  }
+
+  /** The queues as one function sees them. */
+  for(task: Task): Queues {
+    return {
+      send: async (queue, messages) => {
+        checkOutgoing(queue, messages);
+        for (let at = 0; at < messages.length; at += SEND_BATCH) {
+          const some = messages.slice(at, at + SEND_BATCH);
+          await task.call(
+            () => `send to ${queue}: ${some.map(({ body }) => body).join(' ')}`,
+            () => {
+              for (const message of some) this.send(queue, message);
+            },
+            unavailable,
+          );
+        }
+      },
+      receive: async (queue, { max, visibilityTimeoutSeconds }) =>
+        task.call(
+          () => `receive from ${queue}`,
+          () => this.receive(queue, max, visibilityTimeoutSeconds),
+          unavailable,
+        ),
+      delete: async (queue, receipts) =>
+        task.call(
+          () => `delete ${receipts.length} of ${queue}`,
+          () => this.delete(queue, receipts),
+          unavailable,
+        ),
+      retryAfter: async (queue, receipt, delaySeconds) =>
+        task.call(
+          () => `put a message of ${queue} off by ${delaySeconds} s`,
+          () => this.#retryAfter(queue, receipt, delaySeconds),
+          unavailable,
+        ),
+      counts: async (queue) =>
+        task.call(
+          () => `count ${queue}`,
+          () => this.counts(queue),
+          unavailable,
+        ),
+      redrive: async (queue) =>
+        task.call(
+          () => `redrive ${queue}`,
+          () => this.redrive(queue),
+          unavailable,
+        ),
+    };
+  }
+
+  // Without a turn of the scheduler: for the platform, which polls the queues.
+
+  send(queue: QueueName, { body, delaySeconds = 0 }: OutgoingMessage): void {
+    this.sent[queue] += 1;
+    if (this.#faults.strikes('lose')) return;
+    const late = this.#faults.strikes('delay') ? this.#random.int(1, 1_200_000) : 0;
+    const id = `m${++this.#ids}`;
+    const visibleAt = this.#clock() + delaySeconds * 1000 + late;
+    this.#of(queue).push({ id, body, visibleAt, receiveCount: 0, receipt: undefined });
+  }
+
+  /** Up to `max` messages, any of those that are visible. */
+  receive(queue: QueueName, max: number, visibilityTimeoutSeconds: number): ReceivedMessage[] {
+    const now = this.#clock();
+    this.#bury(queue, now);
+    const visible = this.#of(queue).filter((message) => message.visibleAt <= now);
+    const received: ReceivedMessage[] = [];
+    while (received.length < max && visible.length > 0) {
+      const [message] = visible.splice(Math.floor(this.#random.next() * visible.length), 1) as [Message];
+      message.receiveCount += 1;
+      message.receipt = `${message.id}/${message.receiveCount}`;
+      const again = this.#faults.strikes('duplicate') ? this.#random.int(0, 60_000) : Number.POSITIVE_INFINITY;
+      message.visibleAt = now + Math.min(visibilityTimeoutSeconds * 1000, again);
+      const { id, receipt, body, receiveCount } = message;
+      received.push({ messageId: id, receiptHandle: receipt, body, receiveCount });
+    }
+    return received;
+  }
+
+  #bury(queue: QueueName, now: number): void {
+    const messages = this.#of(queue);
+    for (let at = messages.length - 1; at >= 0; at--) {
+      const message = messages[at]!;
+      if (message.visibleAt > now || message.receiveCount < MAX_RECEIVE_COUNT) continue;
+      messages.splice(at, 1);
+      this.dead.get(queue)!.push(message);
+    }
+  }
+
+  delete(queue: QueueName, receipts: readonly string[]): void {
+    const messages = this.#of(queue);
+    for (const receipt of receipts) {
+      // A message may have been delivered anew since; a receipt that is out of date may delete it or not.
+      const at = messages.findIndex((message) => message.receipt === receipt);
+      if (at >= 0 && !this.#faults.strikes('keep')) messages.splice(at, 1);
+    }
+  }
+
+  #retryAfter(queue: QueueName, receipt: string, delaySeconds: number): void {
+    const message = this.#of(queue).find((one) => one.receipt === receipt);
+    if (message) message.visibleAt = this.#clock() + Math.min(delaySeconds, VISIBILITY_MAX_SECONDS) * 1000;
+  }
+
+  counts(queue: QueueName): QueueCounts {
+    const now = this.#clock();
+    this.#bury(queue, now);
+    const messages = this.#of(queue);
+    const hidden = messages.filter(({ visibleAt }) => visibleAt > now);
+    const delayed = hidden.filter(({ receiveCount }) => receiveCount === 0).length;
+    return {
+      visible: messages.length - hidden.length,
+      inFlight: hidden.length - delayed,
+      delayed,
+      dead: this.dead.get(queue)!.length,
+    };
+  }
+
+  redrive(queue: QueueName): number {
+    const dead = this.dead.get(queue)!.splice(0);
+    for (const { body } of dead) this.send(queue, { body });
+    return dead.length;
+  }
+
+  /** Queues that have a message to give. */
+  waiting(): QueueName[] {
+    const now = this.#clock();
+    return QUEUE_NAMES.filter((queue) => this.#of(queue).some(({ visibleAt }) => visibleAt <= now));
+  }
+
+  /** When the next message becomes visible, or infinity. */
+  nextVisible(): number {
+    let least = Number.POSITIVE_INFINITY;
+    for (const messages of this.#queues.values())
+      for (const { visibleAt } of messages) least = Math.min(least, visibleAt);
+    return least;
+  }
+
+  *bodies(): Generator<string> {
+    for (const messages of [...this.#queues.values(), ...this.dead.values()]) for (const { body } of messages) yield body;
+  }
+
+  get size(): number {
+    return [...this.#queues.values()].reduce((sum, messages) => sum + messages.length, 0);
+  }
+
+  #of(queue: QueueName): Message[] {
+    return this.#queues.get(queue)!;
+  }
+}
+
+const unavailable = () => new QueueUnavailableError('the queue did not answer');
