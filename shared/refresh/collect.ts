@@ -4,6 +4,7 @@ import { garbagePrefix, latestKey, runOfGarbageKey } from '../landing/keys.ts';
 import { readLatest, readPart } from '../landing/manifest.ts';
 import { shardOf, slotOf } from '../nodes/layout.ts';
 import type { ShardKey, ShardRecord } from '../nodes/store.ts';
+import { wasRemoved } from '../partitions/diff.ts';
 import type { PartitionRecord } from '../partitions/store.ts';
 import type { Pipeline } from '../pipelines/define.ts';
 import { nowMs, type RefreshDeps } from './deps.ts';
@@ -89,8 +90,12 @@ class Collector {
 
   async #namedIn(key: ShardKey): Promise<ReadonlySet<string>> {
     const named = new Set<string>();
-    for await (const item of this.#deps.partitions.all(key)) for (const object of objectsOf(item)) named.add(object);
     const shard = await this.#deps.nodes.shard(key);
+    for await (const item of this.#deps.partitions.all(key)) {
+      // Its deletion was decided; whoever was to do it was cut off.
+      if (wasRemoved(item, shard?.carried)) continue;
+      for (const object of objectsOf(item)) named.add(object);
+    }
     for (const entry of shard?.part ? await readPart(this.#deps.objects, shard.part) : []) {
       if (entry.kind === 'leaf') for (const object of entry.objects) named.add(object.key);
     }
@@ -129,7 +134,10 @@ class Collector {
 
   async #isNamed({ parent, name, node }: Garbage & { kind: 'node' }): Promise<boolean> {
     for (const key of await this.#shardsOf(parent, name)) {
-      for await (const item of this.#deps.partitions.childNodes(key)) if (item.child === node) return true;
+      const carried = (await this.#deps.nodes.shard(key))?.carried;
+      for await (const item of this.#deps.partitions.childNodes(key)) {
+        if (item.child === node && !wasRemoved(item, carried)) return true;
+      }
     }
     const active = await this.#deps.runs.active(this.#pipeline);
     return active?.root === node;

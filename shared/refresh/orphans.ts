@@ -2,6 +2,7 @@ import type { Garbage } from '../landing/garbage.ts';
 import { dataKey } from '../landing/keys.ts';
 import type { Plan } from '../nodes/plan.ts';
 import type { ShardKey } from '../nodes/store.ts';
+import type { Diff, ListedChild } from '../partitions/diff.ts';
 import type { PartitionRecord } from '../partitions/store.ts';
 import type { RefreshDeps } from './deps.ts';
 
@@ -69,6 +70,23 @@ export async function orphansOfMarks(
     if (keys.length > 0) garbage.push({ kind: 'objects', node: key.node, name: item.name, keys });
   }
   return garbage;
+}
+
+/** Child nodes that a plan takes out of a shard, which perhaps no part ever named: then no part will miss them. */
+export function droppedNodes<L extends ListedChild>(
+  key: ShardKey,
+  { settled, children }: Pick<Diff<L>, 'settled' | 'children'>,
+  keepsObjects: boolean,
+): Garbage[] {
+  const dropped = [
+    ...settled.flatMap(({ item, action }) => (action === 'gone' || action === 'delete' ? [item] : [])),
+    ...children.flatMap(({ item, anew }) => (item && anew ? [item] : [])),
+  ];
+  return dropped.flatMap(({ name, child }) =>
+    child
+      ? [{ kind: 'node' as const, parent: key.node, name, node: child, ...(keepsObjects ? { keepsObjects } : {}) }]
+      : [],
+  );
 }
 
 /** How often the groups of a shard were taken, read once a plan and place. */

@@ -140,14 +140,8 @@ async function planFeedShard(
   const committed = items.filter(({ number }) => number! < feed.end);
   const leftovers = items.filter(({ number }) => number! >= feed.end);
   // What a plan that never counted left under these numbers is overwritten, or dropped if nothing comes there now.
-  await writeGarbage(deps.objects, key.pipeline, task.run, [
-    ...(await orphansOfMarks(key, leftovers, { plan, carried: undefined, keepsProgress: () => false }, deps)),
-    ...leftovers.flatMap(({ name, landed }) =>
-      landed
-        ? [{ kind: 'objects' as const, node: key.node, name, keys: landed.objects.map((object) => object.key) }]
-        : [],
-    ),
-  ]);
+  const left = await orphansOfMarks(key, leftovers, { plan, carried: undefined, keepsProgress: () => false }, deps);
+  await writeGarbage(deps.objects, key.pipeline, task.run, left);
   const wanted = new Set(fresh.map(({ number }) => numberKey(number)));
   const unwanted = leftovers.filter(({ sk }) => !wanted.has(sk));
   await forEachLimit(unwanted, WRITES_AT_ONCE, (item) => deps.partitions.deleteAsRead(key, item));

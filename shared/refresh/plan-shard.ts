@@ -15,7 +15,7 @@ import type { OutgoingMessage } from '../queue/queue.ts';
 import type { Change } from '../tables/table.ts';
 import { PlanSupersededError, type RefreshDeps } from './deps.ts';
 import type { Forcing, NodeTask } from './node-task.ts';
-import { type OrphanContext, orphansOfMarks } from './orphans.ts';
+import { droppedNodes, type OrphanContext, orphansOfMarks } from './orphans.ts';
 
 /** Conditional writes have no batch form, so many are under way at once. */
 const WRITES_AT_ONCE = 32;
@@ -54,6 +54,7 @@ export async function planShard(
     diff.due.filter(({ listed, item }) => item && writer.keepsProgress(item, listed)).map(({ listed }) => listed.sk),
   );
   const keepsProgress = ({ sk }: PartitionRecord) => goesOn.has(sk);
+  await writeGarbage(deps.objects, pipeline.name, run, droppedNodes(key, diff, pipeline.onRemove === 'keep'));
   await writer.settle(diff.settled, items.values(), { carried: shard.carried, keepsProgress });
   const groups = await writer.markDue(diff.due);
   const children = await writer.nameChildren(diff.children, shard.childChanged);
