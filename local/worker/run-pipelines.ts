@@ -7,9 +7,12 @@ import type { Backend } from '../../shared/backends/backend.ts';
 import { QUEUE_NAMES } from '../../shared/queue/queue.ts';
 import type { RefreshDeps } from '../../shared/refresh/deps.ts';
 import { sweepRun } from '../../shared/steps/sweep.ts';
+import { pause } from './pause.ts';
 import { type QueueHandler, Worker, type WorkerOptions } from './worker.ts';
 
-export interface RunUntilIdleOptions extends Pick<WorkerOptions, 'concurrency' | 'timeoutMs' | 'signal'> {
+export interface RunUntilIdleOptions
+  extends Pick<WorkerOptions, 'concurrency' | 'timeoutMs' | 'signal'>,
+    Partial<Pick<WorkerOptions, 'handlers'>> {
   readonly backend: Backend;
   readonly deps: RefreshDeps;
   /** Returns when none of these has an active run. */
@@ -29,9 +32,20 @@ export function queueHandlers(backend: Backend, deps: RefreshDeps): Record<(type
 }
 
 /** Works until no named pipeline has an active run, or the signal fires. What is left then goes on with the next run. */
-export async function workUntilDone({ backend, deps, pipelines, signal, ...options }: RunUntilIdleOptions): Promise<void> {
+export async function workUntilDone({
+  backend,
+  deps,
+  pipelines,
+  signal,
+  ...options
+}: RunUntilIdleOptions): Promise<void> {
   const finished = new AbortController();
-  const watch = watchRuns(deps, pipelines, finished);
+  let paused = new AbortController();
+  const nextPause = () => {
+    paused = new AbortController();
+    return paused.signal;
+  };
+  const watch = watchRuns(deps, pipelines, nextPause, finished);
   await backend.housekeep();
   const worker = new Worker({
     queues: backend.queues,
@@ -39,6 +53,7 @@ export async function workUntilDone({ backend, deps, pipelines, signal, ...optio
     log: deps.log,
     signal: AbortSignal.any([signal, finished.signal]),
     onIdle: () => recover(backend, deps, pipelines),
+    onPause: () => paused.abort(),
     ...options,
   });
   try {
@@ -49,17 +64,24 @@ export async function workUntilDone({ backend, deps, pipelines, signal, ...optio
   }
 }
 
-const LOOK_EVERY_MS = 50;
+const LOOK_EVERY_MS = 1000;
 
-/** Looks whether the runs are over; their own item says so. */
-async function watchRuns(deps: RefreshDeps, pipelines: readonly string[], finished: AbortController): Promise<void> {
+/** Looks whether the runs are over, as their own items say: when the worker pauses, and every second, since others work too. */
+async function watchRuns(
+  deps: RefreshDeps,
+  pipelines: readonly string[],
+  nextPause: () => AbortSignal,
+  finished: AbortController,
+): Promise<void> {
   while (!finished.signal.aborted) {
+    // Asked for before looking: a pause that comes meanwhile is not missed.
+    const until = AbortSignal.any([nextPause(), finished.signal]);
     const active = await Promise.all(pipelines.map((name) => deps.runs.active(name)));
     if (active.every((run) => run?.active === undefined)) {
       finished.abort();
       return;
     }
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    await pause(LOOK_EVERY_MS, until);
   }
 }
 

@@ -2,6 +2,7 @@ import type { Logger } from '../../shared/core/logger.ts';
 import { hours } from '../../shared/core/units.ts';
 import type { BatchAnswer, BatchRecord } from '../../shared/queue/batch.ts';
 import type { QueueName, Queues, ReceivedMessage } from '../../shared/queue/queue.ts';
+import { pause } from './pause.ts';
 
 /** A function as Lambda would call it for a queue. */
 export type QueueHandler = (
@@ -19,6 +20,8 @@ export interface WorkerOptions {
   readonly log: Logger;
   /** Called when nothing is being worked on and no message is to be had; not more often than every 20 ms. */
   readonly onIdle?: () => Promise<void>;
+  /** Called when the last invocation under way has ended; more messages may be waiting. */
+  readonly onPause?: () => void;
   /** How long a poll waits for messages, in seconds; 0 to 20, default 1. */
   readonly waitSeconds?: number;
   /** Ends the worker: it takes no more messages, and returns when those it has are done. */
@@ -30,6 +33,7 @@ const DEFAULT_CONCURRENCY = 8;
 const BATCH_SIZE: Readonly<Record<QueueName, number>> = { 'list-objects': 10, 'read-bytes': 1, 'finish-refresh': 1 };
 /** A message is not delivered again while its function may still run. */
 const VISIBILITY_MARGIN_SECONDS = 30;
+const LOOK_AGAIN_MS = 20;
 
 /**
  * Feeds queues to functions as Lambda's event source mapping does: batches, partial failures, visibility, a deadline per
@@ -67,9 +71,15 @@ export class Worker {
     const visibilityTimeoutSeconds = Math.min(43_200, Math.ceil(timeoutMs / 1000) + VISIBILITY_MARGIN_SECONDS);
     const running = new Set<Promise<void>>();
     while (!signal.aborted) {
-      const messages = await queues.receive(queue, { max: BATCH_SIZE[queue], visibilityTimeoutSeconds, waitSeconds: running.size === 0 ? waitSeconds : 0, signal });
+      const messages = await queues.receive(queue, {
+        max: BATCH_SIZE[queue],
+        visibilityTimeoutSeconds,
+        waitSeconds,
+        signal,
+      });
       if (messages.length === 0) {
-        if (running.size > 0) await Promise.race(running);
+        // A long read must not keep what is sent meanwhile waiting, and without a wait this would spin.
+        if (running.size > 0) await Promise.race([...running, pause(LOOK_AGAIN_MS, signal)]);
         else await this.#idle();
         continue;
       }
@@ -77,6 +87,7 @@ export class Worker {
       const invocation = this.#invoke(queue, messages).finally(() => {
         running.delete(invocation);
         this.#busy -= 1;
+        if (this.#busy === 0) this.#options.onPause?.();
       });
       running.add(invocation);
       if (running.size >= limit) await Promise.race(running);
@@ -86,12 +97,14 @@ export class Worker {
 
   async #idle(): Promise<void> {
     const { onIdle } = this.#options;
-    if (this.#busy > 0 || !onIdle) return;
+    if (this.#busy > 0 || !onIdle) return pause(LOOK_AGAIN_MS, this.#options.signal);
     // All pollers may be idle at once; one of them looks.
     this.#idling ??= onIdle().finally(() => {
       this.#idling = undefined;
     });
     await this.#idling;
+    // Also where a poll does not wait, there is time for others.
+    await pause(LOOK_AGAIN_MS, this.#options.signal);
   }
 
   async #invoke(queue: QueueName, messages: readonly ReceivedMessage[]): Promise<void> {
@@ -100,9 +113,14 @@ export class Worker {
     const context = { getRemainingTimeInMillis: () => until - performance.now(), awsRequestId: messages[0]!.messageId };
     try {
       const answer = await handlers[queue]!({ Records: messages.map(asRecord) }, context);
-      const failed = new Set((answer as Partial<BatchAnswer> | undefined)?.batchItemFailures?.map(({ itemIdentifier }) => itemIdentifier));
+      const failed = new Set(
+        (answer as Partial<BatchAnswer> | undefined)?.batchItemFailures?.map(({ itemIdentifier }) => itemIdentifier),
+      );
       const done = messages.filter(({ messageId }) => !failed.has(messageId));
-      await queues.delete(queue, done.map(({ receiptHandle }) => receiptHandle));
+      await queues.delete(
+        queue,
+        done.map(({ receiptHandle }) => receiptHandle),
+      );
     } catch (error) {
       // As on Lambda: the whole batch comes again. A second from now, else a queue that fails at once would spin.
       log.error('an invocation failed', { queue, error });
