@@ -33,12 +33,9 @@ export async function countFailure(
 export async function endRun(pipeline: string, run: number, outcome: RunOutcome, deps: RefreshDeps): Promise<void> {
   const ended = await deps.runs.end(pipeline, run, outcome, nowMs(deps));
   if (!ended) return;
-  deps.log.info('run ended', {
-    pipeline,
-    run,
-    state: outcome.state,
-    ...(outcome.error ? { error: outcome.error } : {}),
-  });
+  const facts = { pipeline, run, state: outcome.state, ...(outcome.error ? { error: outcome.error } : {}) };
+  if (outcome.state === 'FAILED') deps.log.error('run failed', facts);
+  else deps.log.info('run ended', facts);
   if (ended.next !== undefined) await sendRoot(pipeline, ended.next, deps);
 }
 

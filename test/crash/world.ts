@@ -1,0 +1,148 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { expect } from 'vitest';
+import { openEmbedded } from '../../shared/backends/embedded.ts';
+import { systemClock } from '../../shared/core/clock.ts';
+import { latestKey } from '../../shared/landing/keys.ts';
+import { manifestLeaves, readLatest } from '../../shared/landing/manifest.ts';
+import { NodeStore } from '../../shared/nodes/store.ts';
+import { walkPartitions } from '../../shared/operations/partitions.ts';
+import { PartitionStore } from '../../shared/partitions/store.ts';
+import { RunStore } from '../../shared/runs/store.ts';
+import { seeded } from '../support/seeded.ts';
+
+const NAME = 'crash';
+
+export interface ChildEnd {
+  readonly code: number | null;
+  readonly said: string;
+  readonly complaints: string;
+}
+
+/** A source that changes, an embedded backend, and worker processes over both. */
+export class CrashWorld {
+  readonly top: string;
+  readonly home: string;
+  readonly source: string;
+  readonly random: () => number;
+
+  private constructor(top: string, seed: number) {
+    this.top = top;
+    this.home = join(top, 'home');
+    this.source = join(top, 'source');
+    this.random = seeded(seed);
+  }
+
+  static async open(seed: number): Promise<CrashWorld> {
+    const world = new CrashWorld(await mkdtemp(join(tmpdir(), 'landfall-crash-')), seed);
+    await mkdir(world.source);
+    return world;
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.top, { recursive: true, force: true });
+  }
+
+  /** Runs one worker process; killed after so long, if that is given. */
+  async run({ killAfterMs, flags = [] }: { killAfterMs?: number; flags?: readonly string[] } = {}): Promise<ChildEnd> {
+    const child = this.#start(flags);
+    let said = '';
+    let complaints = '';
+    child.stdout?.on('data', (text) => {
+      said += text;
+    });
+    child.stderr?.on('data', (text) => {
+      complaints += text;
+    });
+    const timer = killAfterMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfterMs);
+    const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+    clearTimeout(timer);
+    return { code, said, complaints };
+  }
+
+  #start(flags: readonly string[]): ChildProcess {
+    const child = join(import.meta.dirname, 'child.ts');
+    return spawn(process.execPath, [child, this.home, this.source, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
+  }
+
+  /** Undisturbed runs: the first sets everything right, the second finds nothing to do, and the sweep clears up. */
+  async settle(): Promise<void> {
+    for (const flags of [[], ['--sweep'], ['--sweep']]) {
+      const end = await this.run({ flags });
+      expect({ ...end, complaints: end.code === 0 ? '' : end.complaints }).toEqual({
+        code: 0,
+        said: 'DONE\n',
+        complaints: '',
+      });
+    }
+  }
+
+  async mutate(changes: number): Promise<void> {
+    const pick = (below: number) => Math.floor(this.random() * below);
+    for (let change = 0; change < changes; change++) {
+      const folders = Array.from({ length: 1 + pick(3) }, () => `d${pick(4)}`);
+      const path = join(this.source, ...folders, `f${pick(60)}.bin`);
+      if (this.random() < 0.2) await rm(path, { force: true });
+      else {
+        await mkdir(dirname(path), { recursive: true });
+        await writeFile(path, Buffer.alloc(pick(20_000), pick(256)));
+      }
+    }
+  }
+
+  /** The manifest is what the source holds, every object is named by it, and nothing is due or failed. */
+  async expectWhole(): Promise<void> {
+    const backend = openEmbedded({ home: this.home, env: {}, clock: systemClock });
+    try {
+      const { latest } = (await readLatest(backend.objects, latestKey(NAME)))!;
+      const shown = new Map<string, string>();
+      const named = new Set<string>();
+      for await (const { path, entry } of manifestLeaves(backend.objects, latest.manifest)) {
+        const hash = createHash('sha256');
+        for (const { key } of entry.objects) {
+          named.add(key);
+          for await (const chunk of backend.objects.read(key)) hash.update(chunk);
+        }
+        shown.set(path.join('/'), hash.digest('hex'));
+      }
+      expect(shown).toEqual(await this.#sourceHashes());
+      expect(await this.#storedKeys(), 'every object is named by the manifest, and no other is there').toEqual(
+        [...named].sort(),
+      );
+
+      const stores = {
+        runs: new RunStore(backend.tables.runs, () => ''),
+        nodes: new NodeStore(backend.tables.nodes),
+        partitions: new PartitionStore(backend.tables.partitions),
+      };
+      for await (const { item, path } of walkPartitions(NAME, stores)) {
+        expect({ path, due: item.due, failed: item.failed, gone: item.gone }).toEqual({ path });
+      }
+    } finally {
+      backend.close();
+    }
+  }
+
+  async #storedKeys(): Promise<string[]> {
+    const objects = join(this.home, 'objects');
+    const entries = await readdir(join(objects, NAME, 'data'), { recursive: true, withFileTypes: true });
+    return entries
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name).slice(objects.length + 1))
+      .sort();
+  }
+
+  async #sourceHashes(): Promise<Map<string, string>> {
+    const hashes = new Map<string, string>();
+    for (const entry of await readdir(this.source, { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile()) continue;
+      const path = join(entry.parentPath, entry.name);
+      const hash = createHash('sha256').update(await readFile(path));
+      hashes.set(path.slice(this.source.length + 1), hash.digest('hex'));
+    }
+    return hashes;
+  }
+}
