@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { CASES } from './cases/index.ts';
-import { type BenchCase, type Figures, inChild, machine, medians } from './measure.ts';
+import { type BenchCase, type Figures, inChild, machine, medians, RUN } from './measure.ts';
 import { type CaseReport, report } from './report.ts';
 
 const HELP = `Measures Landfall on this machine, beside what one would use instead.
@@ -75,6 +75,15 @@ async function run(one: BenchCase, root: string): Promise<CaseReport> {
   return { case: one, figures, runs: own, prepared: known, peers: beside, absent };
 }
 
+/** Removes what the runs left, or, in a folder that nobody asked to keep, all. */
+async function clear(root: string): Promise<void> {
+  if (values.folder === undefined) return rm(root, { recursive: true, force: true });
+  for (const name of new Set(CASES.map((one) => folderOf(one, root)))) {
+    const entries = existsSync(name) ? await readdir(name) : [];
+    for (const run of entries.filter((entry) => entry.startsWith(RUN))) await rm(join(name, run), { recursive: true });
+  }
+}
+
 async function main(): Promise<void> {
   if (values.help) return console.log(HELP);
   const wanted = values.case ?? CASES.map(({ name }) => name);
@@ -89,7 +98,7 @@ async function main(): Promise<void> {
     console.log(json);
     if (values.json) await writeFile(values.json, `${json}\n`);
   } finally {
-    if (values.folder === undefined) await rm(root, { recursive: true, force: true });
+    await clear(root);
   }
 }
 

@@ -25,8 +25,6 @@ export interface BenchCase {
   readonly name: string;
   readonly what: string;
   readonly targets: readonly Target[];
-  /** Flags of the node that runs it. */
-  readonly nodeFlags?: readonly string[];
   /** Cases of one key share what was prepared. Default: the case's name. */
   readonly prepared?: string;
   /** Said beside the figures: what stands in for what. */
@@ -43,6 +41,9 @@ export interface BenchCase {
   compare?(own: Figures, peers: Readonly<Record<string, Figures>>): Figures;
 }
 
+/** Folders that a run leaves behind begin so; they go when the bench ends, and what was prepared may stay. */
+export const RUN = 'run-';
+
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
@@ -58,7 +59,7 @@ export function machine(now: Date): Machine {
     cpu: cpu?.model.trim() ?? 'unknown',
     cores: cpus().length,
     memoryGib: Math.round(totalmem() / 1024 ** 3),
-    node: process.version,
+    node: `${process.version} ${NODE_FLAGS.join(' ')}`,
     platform: `${process.platform} ${process.arch}`,
     date: now.toISOString().slice(0, 10),
   };
@@ -86,12 +87,15 @@ export async function timed<T>(work: () => Promise<T>): Promise<{ seconds: numbe
   return { seconds: (performance.now() - began) / 1000, result };
 }
 
+/** As the `landfall` command and the functions are started. */
+const NODE_FLAGS = ['--max-semi-space-size=1'];
+
 export type ChildTask = 'prepare' | 'measure' | `peer:${string}`;
 
 /** Runs one task of a case in a process of its own. @throws if it fails, with what it said */
 export async function inChild(one: BenchCase, task: ChildTask, folder: string, prepared: Figures): Promise<Figures> {
   const child = fileURLToPath(new URL('child.ts', import.meta.url));
-  const args = [...(one.nodeFlags ?? []), child, one.name, task, folder, JSON.stringify(prepared)];
+  const args = [...NODE_FLAGS, child, one.name, task, folder, JSON.stringify(prepared)];
   const { stdout } = await runCommand(process.execPath, args);
   return JSON.parse(stdout.trimEnd().split('\n').at(-1)!) as Figures;
 }

@@ -10,6 +10,8 @@ export interface SyntheticOptions {
   readonly prefixes: number;
   /** Leaves of each folder. */
   readonly leaves: number;
+  /** The pipeline's name. Default `bench`. */
+  readonly name?: string;
   /** So many leaves have another fingerprint than in the preparation. */
   readonly changed?: { readonly leaves: number; readonly version: string };
 }
@@ -17,7 +19,7 @@ export interface SyntheticOptions {
 const SIZE_BYTES = 1000;
 
 /** A source that is all names: it costs next to nothing to list, so what is measured is the platform. */
-export function syntheticPipeline({ prefixes, leaves, changed }: SyntheticOptions): Pipeline {
+export function syntheticPipeline({ prefixes, leaves, name: pipeline = 'bench', changed }: SyntheticOptions): Pipeline {
   const every = changed ? Math.floor(leaves / changed.leaves) : 0;
 
   function* folders(): Generator<Metadata> {
@@ -37,10 +39,10 @@ export function syntheticPipeline({ prefixes, leaves, changed }: SyntheticOption
   const source = code({
     context: () => undefined,
     listObjects: (_context, metadata) => (metadata === null && prefixes > 0 ? folders() : files()),
-    readBytes: (_context, { name }) => `${name}\n`,
+    readBytes: (_context, { name, fingerprint }) => `${name} ${fingerprint}\n`,
     version: '1',
   });
-  return definePipeline({ name: 'bench', source });
+  return definePipeline({ name: pipeline, source });
 }
 
 const numbered = (at: number) => String(at).padStart(6, '0');

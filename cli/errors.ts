@@ -2,6 +2,7 @@ import { CommanderError } from 'commander';
 import { errorFacts, IngestError, InvalidInputError } from '../shared/core/errors.ts';
 import { InvalidPipelineError, UnknownPipelineError } from '../shared/pipelines/catalog.ts';
 import { PipelinePausedError } from '../shared/steps/start-refresh.ts';
+import { oneLine } from './text.ts';
 
 /** How the command ends. Scripts depend on these. */
 export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
@@ -29,20 +30,26 @@ export class InterruptedError extends IngestError {
 }
 
 /** What is shown of an error: in one line, or as `--json` has it. */
-export interface ShownError {
+interface ShownError {
   readonly code: string;
   readonly name: string;
   readonly message: string;
   readonly retryable: boolean;
 }
 
-export function shownError(error: unknown, redact: (text: string) => string): ShownError {
+function shownError(error: unknown, redact: (text: string) => string): ShownError {
   if (error instanceof CommanderError) {
     const message = redact(error.message.replace(/^error: /, ''));
     return { code: 'Usage', name: 'UsageError', message, retryable: false };
   }
   const { code, name, message, retryable } = errorFacts(error, redact);
   return { code, name, message, retryable };
+}
+
+/** What goes to standard error: one line, or one JSON object. */
+export function errorLine(error: unknown, json: boolean, redact: (text: string) => string): string {
+  const shown = shownError(error, redact);
+  return json ? `${JSON.stringify({ error: shown })}\n` : `landfall: ${oneLine(shown.message)}\n`;
 }
 
 /** Wrong words on the command line and wrong files are the user's to mend; the rest failed. */

@@ -1,4 +1,3 @@
-import { writeSync } from 'node:fs';
 import type { Environment } from '../shared/core/env.ts';
 
 /** What a command touches of its process, so that a test can be the terminal. */
@@ -54,15 +53,10 @@ function outputOf(stream: NodeJS.WriteStream): Output {
       return stream.isTTY === true;
     },
     get columns() {
-      return stream.columns ?? DEFAULT_COLUMNS;
+      return stream.columns || DEFAULT_COLUMNS;
     },
     write: (chunk) => new Promise((resolve) => stream.write(chunk, () => resolve())),
   };
 }
 
 const DEFAULT_COLUMNS = 80;
-
-/** For the last words of a process. */
-export function sayNow(text: string): void {
-  writeSync(2, text);
-}

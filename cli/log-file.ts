@@ -37,6 +37,7 @@ export class LogFile {
     try {
       this.#file ??= this.#open();
       writeSync(this.#file, `${lines.join('\n')}\n`);
+      if (fstatSync(this.#file).size >= MAX_BYTES) this.close();
     } catch {
       this.#broken = true;
     }

@@ -77,9 +77,8 @@ export const awsObject: BenchCase = {
   what: 'landing one 2 GiB object to the aws backend on moto',
   prepared: 'large',
   runs: 3,
-  nodeFlags: ['--max-semi-space-size=1'],
   targets: [{ figure: 'peakRssMib', atMost: 250 }],
-  notes: ['the object is a local file, read by the files connector', 'node runs with --max-semi-space-size=1'],
+  notes: ['the object is a local file, read by the files connector'],
   missing: async () => (existsSync(MOTO) ? undefined : 'moto is not installed: npm run test:aws makes .venv'),
   async prepare(folder) {
     await makeLargeObject(folder);

@@ -1,42 +1,23 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { type BenchCase, median, runCommand } from '../measure.ts';
-
-const DIST = fileURLToPath(new URL('../../dist/', import.meta.url));
-const IMPORTS = 11;
-
-const bundles = (): string[] =>
-  existsSync(DIST) ? readdirSync(DIST).filter((name) => existsSync(join(DIST, name, 'index.js'))) : [];
-
-/** How long a new process takes to import a bundle, in milliseconds. */
-async function importMs(bundle: string): Promise<number> {
-  const url = JSON.stringify(pathToFileURL(join(DIST, bundle, 'index.js')).href);
-  const script = `const began = performance.now(); await import(${url}); console.log(performance.now() - began); process.exit();`;
-  const { stdout } = await runCommand(process.execPath, ['--input-type=module', '-e', script]);
-  return Number(stdout.trim());
-}
+import { buildFunctions, importMs } from '../../scripts/build.ts';
+import type { BenchCase } from '../measure.ts';
 
 export const functionBundles: BenchCase = {
   name: 'bundles',
-  what: 'bundle and import time of each function, the largest and the slowest',
+  what: 'bundle and import time of each function: the largest and the slowest',
   runs: 1,
   targets: [
     { figure: 'largestKb', atMost: 700 },
     { figure: 'slowestImportMs', atMost: 100 },
   ],
-  notes: [`medians of ${IMPORTS} imports, each in a new process`],
-  missing: async () => (bundles().length > 0 ? undefined : 'there are no bundles: npm run build makes dist/'),
-  async measure() {
+  notes: ['all files of a bundle together; the median of 11 imports, each in a new process'],
+  async measure(folder) {
     const figures: Record<string, number> = {};
-    for (const bundle of bundles()) {
-      const times: number[] = [];
-      for (let at = 0; at < IMPORTS; at++) times.push(await importMs(bundle));
-      figures[`${bundle} kB`] = statSync(join(DIST, bundle, 'index.js')).size / 1000;
-      figures[`${bundle} importMs`] = median(times);
+    const built = await buildFunctions({ outdir: folder });
+    for (const { name, bytes, file } of built) {
+      figures[`${name} kB`] = bytes / 1000;
+      figures[`${name} importMs`] = await importMs(file);
     }
-    const all = (unit: string) =>
-      Object.entries(figures).flatMap(([name, value]) => (name.endsWith(unit) ? [value] : []));
-    return { ...figures, largestKb: Math.max(...all(' kB')), slowestImportMs: Math.max(...all(' importMs')) };
+    const largest = (unit: string) => Math.max(...built.map(({ name }) => figures[`${name} ${unit}`]!));
+    return { ...figures, largestKb: largest('kB'), slowestImportMs: largest('importMs') };
   },
 };

@@ -44,6 +44,7 @@ export const flatChanged: BenchCase = {
     // Another version each time: otherwise the second run would find nothing changed.
     const changed = { leaves: CHANGED, version: `at-${Date.now()}` };
     const figures = await refresh(syntheticPipeline({ ...FLAT, changed }), () => openEmbeddedIn(folder));
+    if (figures.landed !== CHANGED) throw new Error(`${figures.landed} partitions landed`);
     return {
       ...figures,
       tableReadsPercent: (100 * figures.tableReads) / firstPassTableReads!,

@@ -5,16 +5,17 @@ import { http } from '../../shared/connectors/http/http.ts';
 import { definePipeline } from '../../shared/pipelines/define.ts';
 import { beside, firstLine } from '../background.ts';
 import { openEmbeddedIn, refresh } from '../landfall.ts';
-import { LARGE_NAME, largeFolderIn, makeLargeObject, mibPerSecond } from '../large-object.ts';
-import { type BenchCase, type Figures, findCommand, runCommand, timed } from '../measure.ts';
+import { LARGE_NAME, largeFolderIn, makeLargeObject, mibPerSecond, touchMemory } from '../large-object.ts';
+import { type BenchCase, type Figures, findCommand, RUN, runCommand, timed } from '../measure.ts';
 
 const CURL = 'curl -o, then sync';
 
 /** Serves the object by a process of its own, and gives a folder of its own to write to. */
 async function served(folder: string, work: (url: string, target: string) => Promise<Figures>): Promise<Figures> {
-  const target = await mkdtemp(join(folder, 'run-'));
+  const target = await mkdtemp(join(folder, RUN));
   // What was written before is not to be written during the measurement.
   await runCommand('sync', []);
+  await touchMemory(target);
   const serve = fileURLToPath(new URL('../serve.ts', import.meta.url));
   try {
     return await beside(process.execPath, [serve, largeFolderIn(folder)], firstLine, (url) =>
@@ -30,15 +31,11 @@ export const httpObject: BenchCase = {
   what: 'landing one 2 GiB object over local HTTP, hash and fsync included',
   prepared: 'large',
   runs: 5,
-  nodeFlags: ['--max-semi-space-size=1'],
   targets: [
     { figure: 'ratioToCurl', atLeast: 0.7 },
     { figure: 'peakRssMib', atMost: 200 },
   ],
-  notes: [
-    'the object is served by local/servers/static in a process of its own',
-    'node runs with --max-semi-space-size=1',
-  ],
+  notes: ['the object is served by local/servers/static in a process of its own'],
   async prepare(folder) {
     await makeLargeObject(folder);
     return {};

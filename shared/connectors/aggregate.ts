@@ -1,8 +1,8 @@
 import { InvalidInputError } from '../core/errors.ts';
 import { sha256 } from '../core/ids.ts';
 import type { JsonObject } from '../core/json.ts';
+import { nameHash } from '../core/name-hash.ts';
 import { MIB } from '../core/units.ts';
-import { SLOTS, slotOf } from '../nodes/layout.ts';
 import type { BytesConnector, Chunks, ListRun, Metadata, ReadRun, Source } from './connector.ts';
 import { InvalidListingError, SourceChangedError } from './connector.ts';
 import { type ListedNode, parseListed } from './metadata.ts';
@@ -32,6 +32,8 @@ const OPTIONS = {
 
 /** Members that fit into this are carried with the group; of a larger group the folder is listed again for the read. */
 const CARRIED_BYTES = 8 * 1024;
+
+const GROUPS_MAX = 4096;
 
 interface GroupMetadata extends Metadata {
   /** The folder's own metadata, as it was listed; null for the root. */
@@ -137,8 +139,8 @@ function adaptive(
 ): Map<string | undefined, ListedNode[]> {
   const bytes = leaves.reduce((sum, { size }) => sum + (size ?? 0), 0);
   let groups = 1;
-  while (groups < SLOTS && (bytes > groups * targetBytes || leaves.length > groups * maxObjects)) groups *= 2;
-  return groupBy(leaves, ({ name }) => `${Math.floor((slotOf(name) * groups) / SLOTS)}-of-${groups}`);
+  while (groups < GROUPS_MAX && (bytes > groups * targetBytes || leaves.length > groups * maxObjects)) groups *= 2;
+  return groupBy(leaves, ({ name }) => `${Math.floor((nameHash(name) / 2 ** 32) * groups)}-of-${groups}`);
 }
 
 function groupBy(

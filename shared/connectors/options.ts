@@ -10,6 +10,7 @@ export interface OptionSpec {
   /** Of a number its least value, of a string its least length, of an array its least number of items. */
   readonly min?: number;
   readonly max?: number;
+  /** Of an array: what each of its items may be. */
   readonly oneOf?: readonly unknown[];
   readonly default?: unknown;
   /** Of an array: the kind of its items. Of an object without `fields`: the kind of its values. */
@@ -75,9 +76,10 @@ function checkValue(value: unknown, spec: OptionSpec, label: string, prefix: str
     complaints.push(`${label} must be ${kindText(spec)}, got ${shown(value)}`);
     return;
   }
-  if (spec.oneOf && !spec.oneOf.includes(value)) {
+  const other = spec.oneOf && (Array.isArray(value) ? value : [value]).find((one) => !spec.oneOf?.includes(one));
+  if (spec.oneOf && other !== undefined) {
     complaints.push(
-      `${label} must be one of ${spec.oneOf.map((choice) => JSON.stringify(choice)).join(', ')}, got ${shown(value)}`,
+      `${label} must be one of ${spec.oneOf.map((choice) => JSON.stringify(choice)).join(', ')}, got ${shown(other)}`,
     );
   }
   const size =

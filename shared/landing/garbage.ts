@@ -6,11 +6,18 @@ import type { Objects } from './objects.ts';
  * What nothing will refer to once the manifests of earlier runs are gone. Written down before it happens, since what is
  * only known to a process dies with it; looked at again before anything is deleted, since it may not have happened.
  */
-export type Garbage =
+export type Garbage = GarbageLine & {
+  /** Looked at once already, and found to have dropped out in a later run than the one whose list it was on. */
+  readonly putOff?: boolean;
+};
+
+export type GarbageLine =
   /** Objects of a child (`name`) of a node: old versions, takes that were not committed. */
   | { readonly kind: 'objects'; readonly node: string; readonly name: string; readonly keys: readonly string[] }
   /** A part or manifest of a node. */
   | { readonly kind: 'manifests'; readonly node: string; readonly keys: readonly string[] }
+  /** Flat manifests. */
+  | { readonly kind: 'files'; readonly keys: readonly string[] }
   /** A node that its parent names no more, under the child's name, with all below it. */
   | {
       readonly kind: 'node';

@@ -1,4 +1,10 @@
-import { CURSOR_MAX_BYTES, DEPTH_MAX, type ListRun, type Metadata } from '../connectors/connector.ts';
+import {
+  CURSOR_MAX_BYTES,
+  DEPTH_MAX,
+  InvalidListingError,
+  type ListRun,
+  type Metadata,
+} from '../connectors/connector.ts';
 import { parseListed } from '../connectors/metadata.ts';
 import type { OpenSource } from '../connectors/service.ts';
 import { type Deadline, DeadlineError } from '../core/deadline.ts';
@@ -61,15 +67,14 @@ export async function listNode(
   };
   try {
     for await (const yielded of source.connector.listObjects(source.context, metadata as Metadata | null, listRun)) {
+      if (deadline.signal.aborted) throw new ListingTooLongError(path);
       // What comes after the checkpoint is asked for again from its cursor.
       if (stopAt) return { complete: false, cursor: stopAt.cursor };
       const listed = parseListed(yielded, path, { strict });
+      if (listed.kind !== 'leaf' && into instanceof FeedListing) throw new NodeInFeedError(path, listed.name);
       if (listed.kind !== 'leaf') checkDescent(listed.metadata as JsonObject, options);
       if (++taken % PROGRESS_EVERY === 0) await options.onProgress?.();
-      if (into.add(listed)) {
-        await into.flush();
-        if (deadline.signal.aborted) throw new ListingTooLongError(path);
-      }
+      if (into.add(listed)) await into.flush();
     }
     return { complete: true };
   } catch (error) {
@@ -125,6 +130,14 @@ export class PrefixCycleError extends IngestError {
     super(
       `${shown(path)} lists ${JSON.stringify(child)} with the metadata of a node above it: it would be listed for ever`,
     );
+  }
+}
+
+/** A feed shows its partitions in order up to the first gap; what is below a node has no place in that. */
+export class NodeInFeedError extends InvalidListingError {
+  override readonly name = 'NodeInFeedError';
+  constructor(path: readonly string[], child: string) {
+    super(`${shown(path)} is a feed and yields the node ${JSON.stringify(child)}; a feed may only yield leaves`);
   }
 }
 

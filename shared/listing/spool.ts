@@ -3,6 +3,7 @@ import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { newId } from '../core/ids.ts';
 import { MIB } from '../core/units.ts';
+import { LineSorter, type SortedLines } from './sorted-lines.ts';
 
 /**
  * Holds the lines of a listing cut by slot, in constant memory: lines wait in memory up to a budget, then all of them are
@@ -13,59 +14,58 @@ export class Spool {
   readonly #slots: number;
   readonly #budgetBytes: number;
   readonly #runs: SpoolRun[] = [];
-  #waiting: string[];
-  #waitingBytes = 0;
+  readonly #waiting: LineSorter;
+  /** What waits, sorted: made when it is first asked for. */
+  #sorted: SortedLines | undefined;
   #file: FileHandle | undefined;
   #path: string | undefined;
   #fileBytes = 0;
 
-  /** @param options.budgetBytes of lines held in memory, about; default 16 MiB */
+  /** @param options.budgetBytes of lines held in memory, about; default 8 MiB */
   constructor(folder: string, slots: number, options: { budgetBytes?: number } = {}) {
     this.#folder = folder;
     this.#slots = slots;
-    this.#budgetBytes = options.budgetBytes ?? 16 * MIB;
-    this.#waiting = new Array<string>(slots).fill('');
+    this.#budgetBytes = options.budgetBytes ?? 8 * MIB;
+    this.#waiting = new LineSorter(slots);
   }
 
   /** @returns true if `flush` should be awaited before more is added */
   add(slot: number, line: string): boolean {
-    this.#waiting[slot] += `${line}\n`;
-    this.#waitingBytes += line.length + 1;
-    return this.#waitingBytes >= this.#budgetBytes;
+    this.#sorted = undefined;
+    this.#waiting.add(slot, line);
+    return this.#waiting.bytes >= this.#budgetBytes;
   }
 
   /** Moves what waits in memory to the file. */
   async flush(): Promise<void> {
-    if (this.#waitingBytes === 0) return;
+    if (this.#waiting.bytes === 0) return;
     const file = await this.#open();
-    const { data, ends } = this.#packed();
+    const { data, ends } = this.#waitingSorted();
     await file.write(data, 0, data.length, this.#fileBytes);
     this.#runs.push({ at: this.#fileBytes, ends });
     this.#fileBytes += data.length;
-    this.#waiting = new Array<string>(this.#slots).fill('');
-    this.#waitingBytes = 0;
-  }
-
-  /** What waits in memory, slot after slot. */
-  #packed(): { readonly data: Buffer; readonly ends: Float64Array } {
-    const pieces = this.#waiting.map((text) => Buffer.from(text));
-    const ends = new Float64Array(this.#slots + 1);
-    for (let slot = 0; slot < this.#slots; slot++) ends[slot + 1] = ends[slot]! + pieces[slot]!.length;
-    return { data: Buffer.concat(pieces), ends };
+    this.#waiting.clear();
+    this.#sorted = undefined;
   }
 
   /** The lines of the slots `[first, end)`; of one slot in the order they were added. */
   async lines(first: number, end: number): Promise<string[]> {
-    let text = '';
+    const pieces: string[] = [];
     for (const { at, ends } of this.#runs) {
       const length = ends[end]! - ends[first]!;
       if (length === 0) continue;
       const data = Buffer.allocUnsafe(length);
       await this.#file!.read(data, 0, length, at + ends[first]!);
-      text += data.toString();
+      pieces.push(data.toString());
     }
-    for (let slot = first; slot < end; slot++) text += this.#waiting[slot];
-    return text === '' ? [] : text.slice(0, -1).split('\n');
+    const { data, ends } = this.#waitingSorted();
+    pieces.push(data.toString('utf8', ends[first]!, ends[end]!));
+    return linesOf(pieces.join(''));
+  }
+
+  #waitingSorted(): SortedLines {
+    this.#sorted ??= this.#waiting.sorted();
+    return this.#sorted;
   }
 
   async #open(): Promise<FileHandle> {
@@ -79,7 +79,7 @@ export class Spool {
   /** All that was added, as one stream of bytes and what tells where in it each slot lies. */
   async save(): Promise<{ readonly index: SpoolIndex; readonly data: AsyncIterable<Uint8Array> }> {
     if (this.#runs.length === 0) {
-      const { data, ends } = this.#packed();
+      const { data, ends } = this.#waitingSorted();
       return { index: [savedRun({ at: 0, ends })], data: once(data) };
     }
     await this.flush();
@@ -114,9 +114,8 @@ export class Spool {
   #unpack(ends: Float64Array, chunks: readonly Uint8Array[]): void {
     const data = Buffer.concat(chunks);
     for (let slot = 0; slot < this.#slots; slot++) {
-      if (ends[slot + 1]! > ends[slot]!) this.#waiting[slot] = data.toString('utf8', ends[slot], ends[slot + 1]);
+      for (const line of linesOf(data.toString('utf8', ends[slot], ends[slot + 1]))) this.#waiting.add(slot, line);
     }
-    this.#waitingBytes = data.length;
   }
 
   async close(): Promise<void> {
@@ -139,5 +138,7 @@ const savedRun = ({ at, ends }: SpoolRun) => ({ at, ends: Buffer.from(ends.buffe
 async function* once(data: Uint8Array): AsyncGenerator<Uint8Array> {
   yield data;
 }
+
+const linesOf = (text: string): string[] => (text === '' ? [] : text.slice(0, -1).split('\n'));
 
 const STREAM_CHUNK_BYTES = MIB;

@@ -1,3 +1,5 @@
+import { nameHash } from '../core/name-hash.ts';
+
 /**
  * How the children of a folder are spread over shards. A name's hash puts it into one of 4,096 slots; a shard is a run of
  * neighbouring slots, so a layout of more shards cuts each shard of a smaller one and never mixes two.
@@ -18,16 +20,7 @@ const GROWTH = 4;
 
 export const FIRST_LAYOUT: Layout = { shards: 1, id: '0' };
 
-/** FNV-1a over the UTF-16 units, then mixed: spreads names that differ in their last digit only. */
-export function slotOf(name: string): number {
-  let hash = 0x811c9dc5;
-  for (let at = 0; at < name.length; at++) {
-    hash = Math.imul(hash ^ name.charCodeAt(at), 0x01000193);
-  }
-  hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
-  hash = Math.imul(hash ^ (hash >>> 12), 0x297a2d39);
-  return (hash ^ (hash >>> 15)) >>> (32 - SLOT_BITS);
-}
+export const slotOf = (name: string): number => nameHash(name) >>> (32 - SLOT_BITS);
 
 export const shardOf = (slot: number, shards: number): number => Math.floor((slot * shards) / SLOTS);
 

@@ -45,6 +45,8 @@ export interface NodeRecord {
   readonly landedPosition?: JsonValue;
   /** The prefix fingerprint with which everything below had landed. */
   readonly landedFingerprint?: string;
+  /** The code and options with which it had. */
+  readonly landedVersions?: string;
 }
 
 export type NodeKind = 'folder' | 'feed';
@@ -315,9 +317,10 @@ export class NodeStore {
     return item && (item.take as number);
   }
 
-  /** Ends a lease early, so that the message that goes on with the group may take it. */
-  async releaseGroup(key: ShardKey, plan: Plan, number: number, holder: string): Promise<void> {
-    await this.#table.update(groupKey(key, plan, number), { remove: ['leasedUntil'] }, [equals('holder', holder)]);
+  /** Ends a lease early, or when the message that goes on with the group is due: until then nobody takes it. */
+  async releaseGroup(key: ShardKey, plan: Plan, number: number, holder: string, until?: EpochMs): Promise<void> {
+    const change: Change = until === undefined ? { remove: ['leasedUntil'] } : { set: { leasedUntil: until } };
+    await this.#table.update(groupKey(key, plan, number), change, [equals('holder', holder)]);
   }
 
   /** The groups of a shard in one plan that were ever taken, with the time their leases end. */
@@ -432,3 +435,6 @@ export function allShardsDone(node: NodeRecord): boolean {
 }
 
 export const groupMember = (number: number): string => `g${number}`;
+/** @returns undefined for a child node's id, which may begin with the same letter but is longer */
+export const groupOf = (member: string): number | undefined =>
+  /^g\d{1,9}$/.test(member) ? Number(member.slice(1)) : undefined;

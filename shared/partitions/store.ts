@@ -137,13 +137,31 @@ export class PartitionStore {
     return items.map(asPartition);
   }
 
-  /** Writes a mark of this plan. @returns false if a newer plan has been here: its writer stops at once */
-  async mark(shard: ShardKey, sk: string, plan: Plan, change: Change): Promise<boolean> {
+  /** Writes a mark of this plan. @returns the item as it is now; undefined if a newer plan has been here: its writer stops at once */
+  async mark(shard: ShardKey, sk: string, plan: Plan, change: Change): Promise<PartitionRecord | undefined> {
     const marked = { ...change, set: attributes({ ...change.set, plan }) };
     const item = await this.#table.update({ pk: partitionKey(shard), sk }, marked, [
       anyOf(absent('plan'), atMost('plan', plan)),
     ]);
-    return item !== undefined;
+    return item && asPartition(item);
+  }
+
+  /**
+   * Makes an item anew in this plan, on condition that it is as it was read: of several plans that find it missing, one does.
+   *
+   * @param read the item's plan as it was read; undefined if there was none
+   */
+  async makeAnew(
+    shard: ShardKey,
+    sk: string,
+    plan: Plan,
+    read: Plan | undefined,
+    change: Change,
+  ): Promise<PartitionRecord | undefined> {
+    const made = { ...change, set: attributes({ ...change.set, plan }) };
+    const asRead = read === undefined ? absent('plan') : equals('plan', read);
+    const item = await this.#table.update({ pk: partitionKey(shard), sk }, made, [asRead]);
+    return item && asPartition(item);
   }
 
   /** Writes on condition that the partition is still due in this plan, with this fingerprint, and, once marked, in this take. */

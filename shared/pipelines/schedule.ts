@@ -1,6 +1,7 @@
+import { CronError, parseCron } from './cron.ts';
+
 const RATE = /^rate\((\d+) (minute|minutes|hour|hours|day|days)\)$/;
 const CRON = /^cron\(([^()]+)\)$/;
-const CRON_FIELDS = ['minutes', 'hours', 'day of month', 'month', 'day of week', 'year'];
 
 /** @returns what is wrong with a schedule, as EventBridge would see it; empty if nothing is */
 export function checkSchedule(schedule: string, timezone: string): string[] {
@@ -14,18 +15,24 @@ export function checkSchedule(schedule: string, timezone: string): string[] {
     if ((Number(count) === 1) === unit!.endsWith('s'))
       complaints.push(`"schedule" must read rate(1 hour) or rate(2 hours), got ${shown}`);
   } else if (cron) {
-    const fields = cron[1]!.trim().split(/\s+/);
-    if (fields.length !== CRON_FIELDS.length)
-      complaints.push(`"schedule" must have the 6 fields ${CRON_FIELDS.join(', ')}, got ${shown}`);
-    else if ((fields[2] === '?') === (fields[4] === '?')) {
-      complaints.push(`"schedule" must have ? as day of month or as day of week, and not as both, got ${shown}`);
-    }
+    const complaint = complaintOf(cron[1]!);
+    if (complaint) complaints.push(`"schedule" ${complaint}, got ${shown}`);
   } else if (schedule !== 'manual') {
     complaints.push(`"schedule" must be manual, rate(…) or cron(…), got ${shown}`);
   }
   if (!isTimezone(timezone))
     complaints.push(`"timezone" must be an IANA name such as Europe/Berlin, got ${JSON.stringify(timezone)}`);
   return complaints;
+}
+
+function complaintOf(expression: string): string | undefined {
+  try {
+    parseCron(expression);
+    return undefined;
+  } catch (error) {
+    if (error instanceof CronError) return error.message;
+    throw error;
+  }
 }
 
 function isTimezone(name: string): boolean {

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../core/json.ts';
+import { pathText } from '../landing/flat-manifest.ts';
 import { lineageId } from '../listing/listing.ts';
 import type { NodeKind, NodeRecord, Place, ShardKey, ShardRecord } from '../nodes/store.ts';
 import type { Pipeline } from '../pipelines/define.ts';
@@ -59,12 +60,15 @@ export async function identify(
 export function forcing({ request }: ActiveRun, path: readonly string[]): Forcing {
   const force = request?.force;
   if (!force) return NOT_FORCED;
-  const here = path.join('/');
-  if (force === 'all' || force.some((forced) => isBelow(here, forced))) return { all: true, names: new Set() };
+  if (force === 'all') return { all: true, names: new Set() };
+  // A path as it is shown; a slash at its end says no more.
+  const here = withoutSlash(pathText(path));
+  const paths = force.map(withoutSlash);
+  if (paths.some((forced) => here === forced || here.startsWith(`${forced}/`))) return { all: true, names: new Set() };
   const below = here === '' ? '' : `${here}/`;
   return {
     all: false,
-    names: new Set(force.filter((forced) => forced.startsWith(below)).map((forced) => forced.slice(below.length))),
+    names: new Set(paths.filter((forced) => forced.startsWith(below)).map((forced) => forced.slice(below.length))),
   };
 }
 
@@ -75,5 +79,4 @@ export interface Forcing {
 
 const NOT_FORCED: Forcing = { all: false, names: new Set() };
 
-const isBelow = (path: string, forced: string) =>
-  path === forced || path.startsWith(forced.endsWith('/') ? forced : `${forced}/`);
+const withoutSlash = (path: string) => (path.endsWith('/') ? path.slice(0, -1) : path);

@@ -123,7 +123,9 @@ async function readItems(
     if (item.number !== undefined && !item.givenUp && (open || !entry)) missing.push(item.number);
     if (!entry) continue;
     entries.push(entry);
-    totals = addTotals(totals, entry.kind === 'leaf' ? { partitions: 1, bytes: entry.bytes, failed: 0 } : entry.totals);
+    const own = entry.kind === 'leaf' ? { partitions: 1, bytes: entry.bytes, failed: 0 } : entry.totals;
+    // What is only kept is not listed any more: what failed there cannot be tried again.
+    totals = addTotals(totals, item.aside === 'kept' ? { ...own, failed: 0 } : own);
     if (!item.aside) digested.push(digestText(item));
   }
   const feed = node?.feed ? feedShard(items, missing, node.feed.generations.at(-1)?.from ?? 0) : undefined;

@@ -1,12 +1,19 @@
 import { forEachLimit } from '../core/concurrency.ts';
 import { idOf } from '../core/ids.ts';
 import type { JsonObject } from '../core/json.ts';
-import { writeGarbage } from '../landing/garbage.ts';
+import { type Garbage, writeGarbage } from '../landing/garbage.ts';
 import { renderKey } from '../landing/key-template.ts';
 import { type ListingChild, metadataIdOf } from '../listing/listing.ts';
 import type { Plan } from '../nodes/plan.ts';
-import { attributes, groupMember, type Place, type ShardKey } from '../nodes/store.ts';
-import { type Diff, diffShard } from '../partitions/diff.ts';
+import {
+  attributes,
+  groupMember,
+  type NodeRecord,
+  type Place,
+  type ShardKey,
+  type ShardRecord,
+} from '../nodes/store.ts';
+import { type Diff, diffShard, wasRemoved } from '../partitions/diff.ts';
 import { groupDue } from '../partitions/groups.ts';
 import type { PartitionRecord, Reason } from '../partitions/store.ts';
 import type { ListObjectsMessage, ReadBytesMessage } from '../queue/messages.ts';
@@ -14,7 +21,7 @@ import { messageJson } from '../queue/outgoing.ts';
 import type { OutgoingMessage } from '../queue/queue.ts';
 import type { Change } from '../tables/table.ts';
 import { PlanSupersededError, type RefreshDeps } from './deps.ts';
-import type { Forcing, NodeTask } from './node-task.ts';
+import { type Forcing, forcing, type NodeTask } from './node-task.ts';
 import { droppedNodes, type OrphanContext, orphansOfMarks } from './orphans.ts';
 
 /** Conditional writes have no batch form, so many are under way at once. */
@@ -57,7 +64,7 @@ export async function planShard(
   await writeGarbage(deps.objects, pipeline.name, run, droppedNodes(key, diff, pipeline.onRemove === 'keep'));
   await writer.settle(diff.settled, items.values(), { carried: shard.carried, keepsProgress });
   const groups = await writer.markDue(diff.due);
-  const children = await writer.nameChildren(diff.children, shard.childChanged);
+  const children = await writer.nameChildren(diff.children, shard);
   const members = [...groups.map((_, number) => groupMember(number)), ...children.map(({ node }) => node)];
   await writer.total(members);
   await deps.queues.send(
@@ -84,6 +91,8 @@ export class ShardWriter {
   readonly #key: ShardKey;
   readonly #plan: Plan;
   readonly #deps: RefreshDeps;
+  /** What landed between the reading of the items and their marks. */
+  readonly #late: Garbage[] = [];
 
   constructor(task: NodeTask, key: ShardKey, plan: Plan, deps: RefreshDeps) {
     this.#task = task;
@@ -107,7 +116,7 @@ export class ShardWriter {
       if (action === 'delete') return this.#deps.partitions.deleteGone(this.#key, item);
       const set = action === 'gone' ? { gone: true } : action === 'keep' ? { aside: 'kept' } : {};
       const remove = UNMARKED.filter((attribute) => !(attribute in set));
-      await this.#mark(item.sk, { set, remove });
+      await this.#mark(item.sk, { set, remove }, item);
     });
   }
 
@@ -135,7 +144,7 @@ export class ShardWriter {
       const remove = UNMARKED.filter(
         (attribute) => attribute !== 'due' && attribute !== 'reason' && attribute !== 'group',
       );
-      await this.#mark(sk, {
+      const change = {
         set: attributes({
           name,
           kind,
@@ -145,14 +154,22 @@ export class ShardWriter {
           group,
           keyBase: this.keyBase(name, metadata),
         }),
-        remove: [...remove.filter((attribute) => !(keeps && attribute === 'progress')), ...(anew ? ['landed'] : [])],
-      });
+        remove: remove.filter((attribute) => !(keeps && attribute === 'progress')),
+      };
+      // What had landed under a name that was removed is not what comes back under it.
+      const asRemoved = { ...change, remove: [...change.remove, 'landed'] };
+      const made =
+        anew && item && (await this.#deps.partitions.makeAnew(this.#key, sk, this.#plan, item.plan, asRemoved));
+      if (!made) await this.#mark(sk, change, item);
     });
     return groups.map((group) => group.map(({ sk }) => sk));
   }
 
   /** Gives every child node its id, and its metadata where that is new. @returns what is to be listed */
-  async nameChildren(children: Diff<ListingChild>['children'], childChanged: number): Promise<ListObjectsMessage[]> {
+  async nameChildren(
+    children: Diff<ListingChild>['children'],
+    { childChanged, carried }: ShardRecord,
+  ): Promise<ListObjectsMessage[]> {
     const trusted = await this.#trusted(children);
     const { name: pipeline } = this.#task.pipeline;
     const place: Place = {
@@ -166,34 +183,70 @@ export class ShardWriter {
     await forEachLimit(children, WRITES_AT_ONCE, async ({ listed, item, anew }) => {
       const { sk, name, kind, metadata } = listed;
       const metadataId = metadataIdOf(metadata);
-      // A name that comes back must not meet what its predecessor left: its id is this plan's.
-      const child = item && !anew ? item.child! : idOf(this.#key.node, kind, name, this.#plan);
-      if (anew || item?.metadataId !== metadataId) {
-        await this.#mark(sk, { set: attributes({ name, kind, child, metadata, metadataId }), remove: UNMARKED });
-      }
+      const change = { set: attributes({ name, kind, metadata, metadataId }), remove: UNMARKED };
+      const known = anew ? await this.#childMadeAnew(listed, item, change, carried) : item;
+      if (known && known.metadataId !== metadataId) await this.#mark(sk, change);
+      const child = known?.child ?? this.#ownIdOf(listed);
       if (!trusted.has(child))
         messages.push({ pipeline, run: this.#task.run, node: child, place, key: sk, metadataId });
     });
     return messages;
   }
 
+  /** A name that comes back must not meet what its predecessor left: its id is this plan's. */
+  #ownIdOf({ kind, name }: ListingChild): string {
+    return idOf(this.#key.node, kind, name, this.#plan);
+  }
+
+  /**
+   * Makes a child node of this plan's own, unless another plan has made it since the items were read: a node has one id, or
+   * the plan that read the other waited for it for ever.
+   *
+   * @returns the item that another plan made
+   */
+  async #childMadeAnew(
+    listed: ListingChild,
+    item: PartitionRecord | undefined,
+    { set, remove }: { set: Change['set']; remove: readonly string[] },
+    carried: Plan | undefined,
+  ): Promise<PartitionRecord | undefined> {
+    const { partitions } = this.#deps;
+    const change = { set: { ...set, child: this.#ownIdOf(listed) }, remove };
+    for (let read = item; ; ) {
+      if (await partitions.makeAnew(this.#key, listed.sk, this.#plan, read?.plan, change)) return undefined;
+      read = await partitions.get(this.#key, listed.sk);
+      if (read && read.plan > this.#plan) throw new PlanSupersededError();
+      if (read?.child && !wasRemoved(read, carried)) return read;
+    }
+  }
+
   /** Children whose fingerprint is the one with which all below them landed, where the pipeline trusts that. */
   async #trusted(children: Diff<ListingChild>['children']): Promise<ReadonlySet<string>> {
-    if (!this.#task.pipeline.trustPrefixFingerprint) return new Set();
+    const { pipeline, active, identity } = this.#task;
+    if (!pipeline.trustPrefixFingerprint) return new Set();
+    const isForced = (name: string) => {
+      const { all, names } = forcing(active, [...identity.path, name]);
+      return all || names.size > 0;
+    };
     const known = children.flatMap(({ listed, item, anew }) =>
-      item?.child && !anew && listed.fingerprint !== '' ? [{ listed, child: item.child }] : [],
+      item?.child && !anew && listed.fingerprint !== '' && !isForced(listed.name)
+        ? [{ listed, child: item.child }]
+        : [],
     );
     const nodes = await this.#deps.nodes.getMany(
       this.#key.pipeline,
       known.map(({ child }) => child),
     );
-    const landed = new Map(nodes.map((node) => [node.id, node.state === 'DONE' ? node.landedFingerprint : undefined]));
+    const isWhole = ({ state, error, landedVersions }: NodeRecord) =>
+      state === 'DONE' && !error && landedVersions === pipeline.versions;
+    const landed = new Map(nodes.filter(isWhole).map((node) => [node.id, node.landedFingerprint]));
     return new Set(
       known.filter(({ listed, child }) => landed.get(child) === listed.fingerprint).map(({ child }) => child),
     );
   }
 
   async total(members: readonly string[]): Promise<void> {
+    await writeGarbage(this.#deps.objects, this.#key.pipeline, this.#task.run, this.#late);
     if (!(await this.#deps.nodes.totalIs(this.#key, this.#plan, members))) throw new PlanSupersededError();
   }
 
@@ -229,8 +282,15 @@ export class ShardWriter {
     return progress?.fingerprint === fingerprint && progress.versions === this.#task.pipeline.versions;
   }
 
-  async #mark(sk: string, change: Change): Promise<void> {
-    if (!(await this.#deps.partitions.mark(this.#key, sk, this.#plan, change))) throw new PlanSupersededError();
+  async #mark(sk: string, change: Change, read?: PartitionRecord): Promise<void> {
+    const item = await this.#deps.partitions.mark(this.#key, sk, this.#plan, change);
+    if (!item) throw new PlanSupersededError();
+    // A commit of the plan before came in between: no part names it, and what this plan does now replaces it.
+    const [landed] = item.landed?.objects ?? [];
+    if (landed && landed.key !== read?.landed?.objects[0]?.key) {
+      const keys = item.landed!.objects.map((object) => object.key);
+      this.#late.push({ kind: 'objects', node: this.#key.node, name: item.name, keys });
+    }
   }
 }
 

@@ -25,7 +25,10 @@ export async function publish(pipeline: Pipeline, run: number, rootId: string, d
   for (;;) {
     const before = await readLatest(deps.objects, key);
     const root = await deps.nodes.get(name, rootId);
-    if (!root?.plan || runOf(root.plan) !== run || root.state !== 'DONE' || !root.manifest) {
+    const isDone = root?.plan !== undefined && runOf(root.plan) === run && root.state === 'DONE';
+    // Whoever found that the root cannot be listed may have been cut off before it could end the run.
+    if (isDone && root.error) return endRun(name, run, { state: 'FAILED', error: root.error }, deps);
+    if (!isDone || !root.manifest) {
       deps.log.info('the root is not complete yet', { pipeline: name, run });
       return;
     }
@@ -40,7 +43,8 @@ export async function publish(pipeline: Pipeline, run: number, rootId: string, d
       const condition = before ? { ifMatch: before.etag } : { ifAbsent: true };
       const data = Buffer.from(`${JSON.stringify(latest, undefined, 1)}\n`);
       if (!(await deps.objects.put(key, data, { ...condition, contentType: 'application/json' }))) continue;
-      await deps.runs.note(name, run, { publishedAt: latest.publishedAt });
+      // Not before: the grace of what this replaced begins with the swap.
+      await deps.runs.note(name, run, { publishedAt: nowMs(deps) });
     }
     return endRun(name, run, outcome(state, root, run), deps);
   }
@@ -69,20 +73,24 @@ async function newLatest(
     totals: root.totals,
   };
   // Nothing changed: the flat manifests still say what is there.
-  if (before?.manifest === root.manifest) return { ...base, files: before!.files };
+  if (before && before.manifest === root.manifest && hasFiles(before, pipeline))
+    return { ...base, files: before.files };
   const dropped = Object.values(before?.files ?? {});
   if (root.totals.partitions > FLAT_MANIFEST_MAX_PARTITIONS) {
-    await writeGarbage(deps.objects, pipeline.name, run, [{ kind: 'manifests', node: root.id, keys: dropped }]);
+    await writeGarbage(deps.objects, pipeline.name, run, [{ kind: 'files', keys: dropped }]);
     return { ...base, files: {} };
   }
   const keyOf = (file: string) => flatManifestKey(pipeline.name, run, `${deps.newId()}-${file}`);
   const keys = { json: keyOf('manifest.json'), csv: keyOf('manifest.csv'), symlink: keyOf('symlink.txt') };
   // They are garbage too, should this instance be cut off before the swap.
-  await writeGarbage(deps.objects, pipeline.name, run, [
-    { kind: 'manifests', node: root.id, keys: [...dropped, ...Object.values(keys)] },
-  ]);
+  await writeGarbage(deps.objects, pipeline.name, run, [{ kind: 'files', keys: [...dropped, ...Object.values(keys)] }]);
   return { ...base, files: await writeFlatManifests(pipeline, run, root.manifest!, before, keys, deps) };
 }
+
+/** All that the pipeline asks for by now; above the limit there are none. */
+const hasFiles = ({ files, totals }: LatestManifest, { manifests }: Pipeline): boolean =>
+  totals.partitions > FLAT_MANIFEST_MAX_PARTITIONS ||
+  (['json', ...manifests] as const).every((file) => files[file] !== undefined);
 
 /** A share of failures is known only once all has been tried. */
 function tooManyFailed({ failurePolicy }: Pipeline, { totals }: NodeRecord): TooManyFailedError | undefined {

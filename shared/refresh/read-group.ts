@@ -3,10 +3,11 @@ import type { OpenSource } from '../connectors/service.ts';
 import { backoffMs } from '../core/backoff.ts';
 import { forEachLimit } from '../core/concurrency.ts';
 import { type ErrorFacts, errorFacts, IngestError, isRetryable, retryAfterMs } from '../core/errors.ts';
-import { addMs, ms } from '../core/units.ts';
+import { addMs, ms, seconds } from '../core/units.ts';
+import { writeGarbage } from '../landing/garbage.ts';
 import { dataKey } from '../landing/keys.ts';
 import { attributes, groupMember, type NodeRecord, type ShardKey } from '../nodes/store.ts';
-import type { Landed, PartitionRecord, Progress } from '../partitions/store.ts';
+import type { Landed, LandedObject, PartitionRecord, Progress } from '../partitions/store.ts';
 import type { Pipeline } from '../pipelines/define.ts';
 import type { ReadBytesMessage } from '../queue/messages.ts';
 import { messageJson } from '../queue/outgoing.ts';
@@ -42,6 +43,8 @@ export class GroupReader {
   /** Of all retries asked for, the soonest; in milliseconds from now. */
   #againInMs: number | undefined;
   #runOver = false;
+  /** Another take, or another plan, has a partition of the group: whether all are done is for that one to say. */
+  #overtaken = false;
 
   constructor(message: ReadBytesMessage, pipeline: Pipeline, delivery: Delivery, deps: RefreshDeps) {
     this.#message = message;
@@ -65,15 +68,17 @@ export class GroupReader {
       return;
     }
     const end = await this.#readDue(take);
-    if (this.#runOver) return;
+    if (this.#runOver || this.#overtaken) return;
     if (end.done) {
       await new Completion(this.#pipeline.name, this.#deps).memberDone(this.#key, plan, groupMember(group), {
         retaken: take > 1,
       });
       return;
     }
-    await this.#deps.nodes.releaseGroup(this.#key, plan, group, messageId);
     const delaySeconds = Math.min(DELAY_MAX_SECONDS, Math.ceil(end.againInMs / 1000));
+    // What the source asked for holds for the sweep too.
+    const until = delaySeconds === 0 ? undefined : addMs(nowMs(this.#deps), seconds(delaySeconds));
+    await this.#deps.nodes.releaseGroup(this.#key, plan, group, messageId, until);
     await this.#deps.queues.send('read-bytes', [
       { body: messageJson(this.#message), delaySeconds, group: this.#pipeline.name },
     ]);
@@ -98,7 +103,8 @@ export class GroupReader {
       if (deadline.remainingMs() < stopWithin) return this.#again(0);
       await this.#readOne(item, take, reader, opened, stopWithin);
     };
-    await forEachLimit(small, READS_AT_ONCE, one);
+    // A partition that kills its worker must not take those beside it with it.
+    await forEachLimit(small, take === 1 ? READS_AT_ONCE : 1, one);
     await forEachLimit(large, 1, one);
     return this.#end();
   }
@@ -127,6 +133,21 @@ export class GroupReader {
     source: OpenSource,
     stopWithin: number,
   ): Promise<void> {
+    try {
+      await this.#readClaimed(item, take, node, source, stopWithin);
+    } catch (error) {
+      if (!(error instanceof TakenOverError)) throw error;
+      this.#isOvertaken();
+    }
+  }
+
+  async #readClaimed(
+    item: PartitionRecord,
+    take: number,
+    node: NodeRecord,
+    source: OpenSource,
+    stopWithin: number,
+  ): Promise<void> {
     const claimed = await this.#claim(item, take, node);
     if (!claimed) return;
     const log = this.#deps.log.with({ ...this.#facts(), path: [...node.path, item.name], take });
@@ -149,8 +170,10 @@ export class GroupReader {
         metric: (name, value) => log.info('metric', { metric: name, value }),
       });
     } catch (error) {
+      const cause = error instanceof SourceError ? error.cause : error;
+      if (cause instanceof TakenOverError) throw cause;
       if (!(error instanceof SourceError)) return this.#storeFailed(error);
-      return this.#sourceFailed(claimed, error.cause, node);
+      return this.#sourceFailed(claimed, cause, node);
     }
     if (result === 'suspended') {
       await this.#deps.partitions.changeIfDue(this.#key, claimed.now(), { remove: ['lost'] });
@@ -158,7 +181,6 @@ export class GroupReader {
       return;
     }
     await this.#commit(claimed, result, take);
-    log.debug('partition landed', { bytes: result.bytes });
   }
 
   /**
@@ -169,7 +191,7 @@ export class GroupReader {
     const claim = new Claim(item);
     if (take === 1) return claim;
     const marked = await this.#deps.partitions.claim(this.#key, claim.now(), take);
-    if (!marked) return undefined;
+    if (!marked) return this.#isOvertaken();
     claim.take = take;
     if ((marked.lost ?? 0) <= LOST_MAX) return claim;
     await this.#fail(claim, errorFacts(new WorkerLostError(marked.lost! - 1)), node);
@@ -179,11 +201,13 @@ export class GroupReader {
   async #saveProgress(claim: Claim, progress: Progress, take: number): Promise<void> {
     // Segments and cursor have one writer: from the first checkpoint on the item names the take.
     if (claim.take === undefined) {
-      if (!(await this.#deps.partitions.claim(this.#key, claim.now(), take))) throw new TakenOverError();
+      const claimed = await this.#deps.partitions.claim(this.#key, claim.now(), take);
+      if (!claimed) return this.#comesTooLate(claim.item, progress.segments);
       claim.take = take;
     }
     const change = { set: attributes({ progress }), remove: ['lost'] };
-    if (!(await this.#deps.partitions.changeIfDue(this.#key, claim.now(), change))) throw new TakenOverError();
+    if (!(await this.#deps.partitions.changeIfDue(this.#key, claim.now(), change)))
+      await this.#comesTooLate(claim.item, progress.segments);
   }
 
   /** One conditional write makes the bytes real: still due, in this plan, with this fingerprint. */
@@ -198,7 +222,23 @@ export class GroupReader {
       // What a feed has yielded it does not yield again, so its metadata stays.
       remove: [...COMMITTED_CLEARS, ...(item.number === undefined ? ['metadata'] : [])],
     });
-    if (!committed) this.#deps.log.info('a commit came too late', { ...this.#facts(), partition: item.name, take });
+    if (!committed) return this.#comesTooLate(item, result.objects);
+    this.#deps.log.debug('partition landed', { ...this.#facts(), partition: item.name, take, bytes: result.bytes });
+  }
+
+  /** @throws {TakenOverError} always, once what was written for nothing is on the garbage list */
+  async #comesTooLate(item: PartitionRecord, objects: readonly LandedObject[]): Promise<never> {
+    this.#deps.log.info('a read came too late', { ...this.#facts(), partition: item.name });
+    // The plan that came first may have looked for what older ones left before this take began.
+    const { pipeline, run, node } = this.#message;
+    const keys = objects.map(({ key }) => key);
+    if (keys.length > 0)
+      await writeGarbage(this.#deps.objects, pipeline, run, [{ kind: 'objects', node, name: item.name, keys }]);
+    throw new TakenOverError();
+  }
+
+  #isOvertaken(): undefined {
+    this.#overtaken = true;
   }
 
   #landed(item: PartitionRecord, { sha256, bytes, chunks, objects }: ReadResult): Landed {
@@ -229,12 +269,11 @@ export class GroupReader {
   }
 
   async #sourceFailed(claim: Claim, error: unknown, node: NodeRecord): Promise<void> {
-    if (error instanceof TakenOverError) return;
     const facts = errorFacts(error, this.#deps.redactor.redact);
     const attempts = (claim.item.attempts ?? 0) + 1;
     if (!isRetryable(error) || attempts > this.#pipeline.retries) return this.#fail(claim, facts, node);
     const change = { set: attributes({ attempts, error: facts }), remove: ['lost'] };
-    if (!(await this.#deps.partitions.changeIfDue(this.#key, claim.now(), change))) return;
+    if (!(await this.#deps.partitions.changeIfDue(this.#key, claim.now(), change))) return this.#isOvertaken();
     const delayMs = backoffMs(attempts - 1, this.#deps.random, undefined, retryAfterMs(error));
     this.#deps.log.warn('a read will be tried again', {
       ...this.#facts(),
@@ -249,14 +288,13 @@ export class GroupReader {
   /** Failed and visible, with its error; what had landed before still stands. */
   async #fail(claim: Claim, error: ErrorFacts, node: NodeRecord): Promise<void> {
     const change = { set: attributes({ failed: true, error }), remove: ['lost'] };
-    if (!(await this.#deps.partitions.changeIfDue(this.#key, claim.now(), change))) return;
+    if (!(await this.#deps.partitions.changeIfDue(this.#key, claim.now(), change))) return this.#isOvertaken();
     this.#deps.log.error('a partition failed', { ...this.#facts(), path: [...node.path, claim.item.name], error });
     if (await countFailure(this.#pipeline, this.#message.run, node.kind, error, this.#deps)) this.#runOver = true;
   }
 
   /** The store failed, which no partition can help: the message comes again, or the run ends if that is of no use. */
   async #storeFailed(error: unknown): Promise<void> {
-    if (error instanceof TakenOverError) return;
     if (!(error instanceof IngestError) || error.retryable) throw error;
     await this.#endRun(errorFacts(error, this.#deps.redactor.redact));
   }

@@ -119,13 +119,17 @@ class Reading {
     } catch (error) {
       // A checkpoint runs inside the connector's call, but what fails there is ours.
       if (this.#checkpointFailure !== undefined) throw this.#checkpointFailure;
-      if (deadline.signal.aborted && error instanceof SourceError) throw this.#outOfTime(error);
-      throw error;
+      // The writer stops at the same signal, and may be first to say so.
+      throw deadline.signal.aborted ? this.#outOfTime(error) : error;
     } finally {
       // Runs the connector's `finally` blocks; what they throw after a failure says nothing new.
       await Promise.resolve(iterator.return?.()).catch(() => {});
     }
-    return this.#finish();
+    try {
+      return await this.#finish();
+    } catch (error) {
+      throw deadline.signal.aborted ? this.#outOfTime(error) : error;
+    }
   }
 
   async #finish(): Promise<ReadResult> {

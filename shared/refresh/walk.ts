@@ -4,6 +4,7 @@ import {
   allShardsDone,
   attributes,
   groupMember,
+  groupOf,
   isComplete,
   type NodeRecord,
   type Place,
@@ -70,14 +71,15 @@ export class Walk {
       this.#note(`${message.node} done`);
       return this.#send('list-objects', message);
     }
+    const incomplete = (node.shards ?? []).filter((number) => !node.done.has(String(number)));
     if (this.#remedy === 'replan') {
+      // Below first: a node that its parent sends anew only tells again, unless it is to be planned itself.
+      for (const number of incomplete) await this.#shard(message, node, number, loaded?.shards.get(number));
       await this.#deps.nodes.changeInPlan(this.#pipeline, node.id, node.plan!, { set: { state: 'PLANNED' } });
       this.#note(`${message.node} ${node.version} planned again`);
       return this.#send('list-objects', message);
     }
-    for (const number of node.shards ?? []) {
-      if (!node.done.has(String(number))) await this.#shard(message, node, number, loaded?.shards.get(number));
-    }
+    for (const number of incomplete) await this.#shard(message, node, number, loaded?.shards.get(number));
   }
 
   async #shard(
@@ -92,17 +94,23 @@ export class Walk {
       return this.#send('list-objects', message);
     }
     const waiting = (member: string) => shard!.total?.has(member) === true && !shard!.done.has(member);
+    const children = new Set<string>();
     const groups = new Map<number, PartitionRecord[]>();
     for await (const item of this.#deps.partitions.all(key)) {
-      if (item.child && waiting(item.child)) await this.#child(key, shard!, item);
-      else if (item.group !== undefined && item.plan === shard!.plan && waiting(groupMember(item.group))) {
+      if (item.child && waiting(item.child)) {
+        children.add(item.child);
+        await this.#child(key, shard!, item);
+      } else if (item.group !== undefined && item.plan === shard!.plan && waiting(groupMember(item.group))) {
         groups.set(item.group, [...(groups.get(item.group) ?? []), item]);
       }
     }
     for (const member of shard!.total ?? []) {
-      if (member.startsWith('g') && waiting(member) && !groups.has(Number(member.slice(1))))
-        groups.set(Number(member.slice(1)), []);
+      if (!waiting(member)) continue;
+      const group = groupOf(member);
+      if (group !== undefined) groups.set(group, groups.get(group) ?? []);
+      else if (!children.has(member)) await this.#lostChild(key, shard!, member);
     }
+    if (this.#remedy === 'replan') return;
     const leases = await this.#deps.nodes.groups(key, shard!.plan!);
     this.#note(`${node.id} ${number} ${[...groups.values()].flat().filter(isDue).length}`);
     for (const [group, items] of groups) {
@@ -121,6 +129,12 @@ export class Walk {
       key: item.sk,
       ...(item.metadataId ? { metadataId: item.metadataId } : {}),
     });
+  }
+
+  /** No item names it any more, so nobody will ever tell that it is done. */
+  async #lostChild(key: ShardKey, { plan }: ShardRecord, child: string): Promise<void> {
+    this.#note(`${key.node} ${key.shard} lost ${child}`);
+    if (this.#remedy === 'fail') await new Completion(this.#pipeline, this.#deps).memberDone(key, plan!, child);
   }
 
   async #group(key: ShardKey, shard: ShardRecord, group: number, items: readonly PartitionRecord[]): Promise<void> {

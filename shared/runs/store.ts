@@ -13,17 +13,27 @@ export interface ActiveRun {
   readonly active?: number;
   /** What the active run was asked for. */
   readonly request?: RunRequest;
+  readonly startedAt?: EpochMs;
   /** Triggers that came meanwhile, folded into one, and an id that tells this folding from others. */
   readonly pending?: RunRequest;
   readonly pendingId?: string;
   /** How the run before ended, until its record says so too. */
-  readonly ended?: { readonly run: number; readonly outcome: RunOutcome; readonly at: EpochMs };
+  readonly ended?: EndedRun;
   /** The root's node id. A `reset` gives a new one. */
   readonly root: string;
   /** What the sweep saw of the active run: its progress then, and since how many rounds it is the same. */
   readonly sweepSeen?: string;
   readonly sweepRounds?: number;
   readonly paused?: boolean;
+}
+
+/** All that its record says of a run that is over: whoever wrote the end may not have come to write the record. */
+export interface EndedRun {
+  readonly run: number;
+  readonly outcome: RunOutcome;
+  readonly trigger: StartRefreshRequest['trigger'];
+  readonly startedAt: EpochMs;
+  readonly at: EpochMs;
 }
 
 export type RunRequest = Omit<StartRefreshRequest, 'pipeline'>;
@@ -83,7 +93,8 @@ export class RunStore {
         continue;
       }
       const number = (seen?.number ?? 0) + 1;
-      const set = attributes({ number, active: number, root: seen?.root ?? this.#newId(), request: wanted });
+      const root = seen?.root ?? this.#newId();
+      const set = attributes({ number, active: number, root, request: wanted, startedAt: now });
       const condition = seen ? [equals('number', seen.number), absent('active')] : [absent('number')];
       if (!(await this.#change(pipeline, { set, remove: NEXT_RUN_CLEARS }, condition))) continue;
       await this.openRecord(pipeline, number, wanted.trigger, now);
@@ -101,16 +112,19 @@ export class RunStore {
     for (;;) {
       const seen = await this.active(pipeline);
       if (seen?.active !== run) return undefined;
-      const ended = { run, outcome, at: now };
+      // What is noted of the run before is about to be overwritten.
+      if (seen.ended) await this.closeRecord(pipeline, seen.ended);
+      const startedAt = seen.startedAt ?? now;
+      const ended: EndedRun = { run, outcome, trigger: seen.request?.trigger ?? 'manual', startedAt, at: now };
       const next = seen.pending && { number: seen.number + 1, request: seen.pending };
       const change = next
         ? {
-            set: attributes({ number: next.number, active: next.number, request: next.request, ended }),
+            set: attributes({ number: next.number, active: next.number, request: next.request, startedAt: now, ended }),
             remove: NEXT_RUN_CLEARS,
           }
-        : { set: attributes({ ended }), remove: [...NEXT_RUN_CLEARS, 'active', 'request'] };
+        : { set: attributes({ ended }), remove: [...NEXT_RUN_CLEARS, 'active', 'request', 'startedAt'] };
       if (!(await this.#change(pipeline, change, [equals('active', run), ...samePending(seen)]))) continue;
-      await this.closeRecord(pipeline, run, outcome, now);
+      await this.closeRecord(pipeline, ended);
       if (!next) return {};
       await this.openRecord(pipeline, next.number, next.request.trigger, now);
       return { next: next.number };
@@ -176,8 +190,9 @@ export class RunStore {
   }
 
   /** Writes what became of a run whose end was decided; repeated, it keeps the first end. */
-  async closeRecord(pipeline: string, run: number, outcome: RunOutcome, now: EpochMs): Promise<void> {
-    const set = attributes({ ...outcome, run, endedAt: now, ttl: toTtl(addMs(now, HISTORY_KEPT)) });
+  async closeRecord(pipeline: string, { run, outcome, trigger, startedAt, at }: EndedRun): Promise<void> {
+    const ttl = toTtl(addMs(at, HISTORY_KEPT));
+    const set = attributes({ ...outcome, run, trigger, startedAt, endedAt: at, ttl });
     await this.#table.update(recordKey(pipeline, run), { set }, [absent('endedAt')]);
   }
 

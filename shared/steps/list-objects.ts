@@ -30,6 +30,10 @@ export async function listObjects(message: ListObjectsMessage, delivery: Deliver
     deps.log.info('dropped: the run is over', { pipeline: name, run, node: id });
     return;
   }
+  if (!place && id !== active.root) {
+    deps.log.warn('dropped: only the root has no place', { pipeline: name, run, node: id });
+    return;
+  }
   const node = loaded?.node;
   if (node?.plan && runOf(node.plan) === run && node.state !== 'PLANNED') return answerAgain(message, node, deps);
   const identity = await identify(message, node, deps);

@@ -3,7 +3,7 @@ import { errorFacts } from '../core/errors.ts';
 import { sha256Hex } from '../core/ids.ts';
 import type { SweepRequest } from '../queue/messages.ts';
 import { collectGarbage } from '../refresh/collect.ts';
-import type { RefreshDeps } from '../refresh/deps.ts';
+import { nowMs, type RefreshDeps } from '../refresh/deps.ts';
 import { stopWithinMs } from '../refresh/time.ts';
 import { type Remedy, Walk } from '../refresh/walk.ts';
 
@@ -52,8 +52,16 @@ export async function sweepRun(pipeline: string, deps: RefreshDeps): Promise<num
   const active = await deps.runs.active(pipeline);
   if (!active) return 0;
   // A run's end, or its beginning, may have been decided and not told.
-  if (active.ended) await deps.runs.closeRecord(pipeline, active.ended.run, active.ended.outcome, active.ended.at);
+  if (active.ended) await deps.runs.closeRecord(pipeline, active.ended);
   if (active.active === undefined) return 0;
+  const record = await deps.runs.record(pipeline, active.active);
+  if (record?.run === undefined)
+    await deps.runs.openRecord(
+      pipeline,
+      active.active,
+      active.request?.trigger ?? 'manual',
+      active.startedAt ?? nowMs(deps),
+    );
   const rounds = active.sweepRounds ?? 0;
   const remedy = remedyAfter(rounds);
   const { seen, leased, sent } = await new Walk(pipeline, active.active, remedy, deps).from(active.root);

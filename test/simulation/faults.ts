@@ -31,6 +31,7 @@ export const WORLD_FAULTS = [
   'early sweep',
   'deploy',
   'slow source',
+  'named twice',
 ] as const;
 
 export type CallFault = (typeof CALL_FAULTS)[number];
@@ -53,15 +54,16 @@ const RATES: Readonly<Record<FaultKind, number>> = {
   keep: 0.05,
   'source fails': 0.02,
   'source refuses': 0.01,
-  'source changes': 0.01,
+  'source changes': 0.003,
   'context fails': 0.02,
-  'clock jump': 0.002,
+  'clock jump': 0.0006,
   skew: 0.5,
-  cancel: 0.004,
-  'start again': 0.005,
-  'early sweep': 0.008,
-  deploy: 0.001,
+  cancel: 0.0008,
+  'start again': 0.0006,
+  'early sweep': 0.0015,
+  deploy: 0.0003,
   'slow source': 0.1,
+  'named twice': 0.02,
 };
 
 export interface FaultOptions {

@@ -101,7 +101,8 @@ export class SimulatedObjects {
     let ended = false;
     const checkOpen = () => {
       signal?.throwIfAborted();
-      if (ended) throw new StorageError('the object was closed, dropped or has failed before', { code: 'WriterClosed' });
+      if (ended)
+        throw new StorageError('the object was closed, dropped or has failed before', { code: 'WriterClosed' });
     };
     const writer: ObjectWriter = {
       write: async (chunk) => {

@@ -177,7 +177,8 @@ export class SimulatedQueues {
   }
 
   *bodies(): Generator<string> {
-    for (const messages of [...this.#queues.values(), ...this.dead.values()]) for (const { body } of messages) yield body;
+    for (const messages of [...this.#queues.values(), ...this.dead.values()])
+      for (const { body } of messages) yield body;
   }
 
   get size(): number {

@@ -133,7 +133,7 @@ export class SimulatedTables {
   }
 
   async #update(name: TableName, task: Task, key: Key, change: Change, condition: Condition) {
-    const edits = editsOf(change);
+    const edits = editsOf({ ...change, set: change.set && storedItem(change.set as Item) });
     return task.call(
       () => `${name} update ${told(key)} ${told(change)}${this.#refused(name, key, condition)}`,
       () => {
@@ -141,7 +141,7 @@ export class SimulatedTables {
         if (!meets(before, condition)) return undefined;
         const next = edited(before ?? { pk: key.pk, sk: key.sk }, edits);
         if (this.#checks) checkItem(name, next);
-        return this.#set(name, next);
+        return this.#keep(name, next);
       },
       unavailable,
     );
@@ -207,6 +207,11 @@ export class SimulatedTables {
   }
 
   #set(name: TableName, item: Item): Item {
+    return this.#keep(name, storedItem(item));
+  }
+
+  /** @param item shares nothing with what anybody may change */
+  #keep(name: TableName, item: Item): Item {
     const id = `${name} ${item.pk}`;
     let rows = this.#rows.get(id);
     if (!rows) {
@@ -214,14 +219,13 @@ export class SimulatedTables {
       this.#rows.set(id, rows);
     }
     const before = rows.items.get(item.sk);
-    const stored = storedItem(item);
     if (!before) {
       const at = rows.sortKeys.findIndex((sk) => compareText(sk, item.sk) > 0);
       rows.sortKeys.splice(at === -1 ? rows.sortKeys.length : at, 0, item.sk);
     }
-    rows.items.set(item.sk, stored);
-    this.#watch({ table: name, before, after: stored });
-    return stored;
+    rows.items.set(item.sk, item);
+    this.#watch({ table: name, before, after: item });
+    return item;
   }
 
   #remove(name: TableName, { pk, sk }: Key): void {

@@ -59,6 +59,7 @@ export class History {
       deleteGuard: 'off',
       removeGraceHours: this.#pick([1, 24]),
       retries: 2,
+      sizes: { childrenPerShard: this.#pick([1, 2, 1000]), groupPartitions: this.#pick([1, 2, 100]) },
       onRemove: this.#pick(['delete', 'delete', 'tombstone']),
     });
     const { world } = this;

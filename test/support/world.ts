@@ -12,6 +12,7 @@ import { decompressed } from '../../shared/landing/decoder.ts';
 import type { FlatManifest } from '../../shared/landing/flat-manifest.ts';
 import { latestKey } from '../../shared/landing/keys.ts';
 import { type LatestManifest, type LeafEntry, manifestLeaves, readLatest } from '../../shared/landing/manifest.ts';
+import { StorageError } from '../../shared/landing/objects.ts';
 import { type NodeRecord, NodeStore, type ShardKey } from '../../shared/nodes/store.ts';
 import { type PartitionRecord, PartitionStore } from '../../shared/partitions/store.ts';
 import { catalogOf } from '../../shared/pipelines/catalog.ts';
@@ -26,7 +27,7 @@ import {
 import { type OutgoingMessage, QUEUE_NAMES, type QueueName, type ReceivedMessage } from '../../shared/queue/queue.ts';
 import { sqliteQueues } from '../../shared/queue/sqlite.ts';
 import type { Delivery, RefreshDeps } from '../../shared/refresh/deps.ts';
-import { SIZES } from '../../shared/refresh/sizes.ts';
+import { SIZES, type Sizes } from '../../shared/refresh/sizes.ts';
 import { isFinal, type RunRecord, RunStore } from '../../shared/runs/store.ts';
 import { SqliteDatabase } from '../../shared/sqlite/database.ts';
 import { finishRefresh } from '../../shared/steps/finish-refresh.ts';
@@ -52,6 +53,8 @@ export interface WorldOptions extends Partial<Omit<PipelineOptions, 'name' | 'so
   /** How long a function lives. */
   readonly functionMs?: number;
   readonly seed?: number;
+  /** How finely work is cut, where that is not as deployed. */
+  readonly sizes?: Partial<Sizes>;
   /** The value of every secret. */
   readonly credential?: string;
 }
@@ -88,6 +91,7 @@ export class World {
   faults: FaultRule = () => undefined;
   tamper: TamperRule = (message) => [message];
   functionMs: number;
+  sizes: Sizes;
   /** Also sweeps every five minutes while messages wait; else only when none is left. */
   sweepsMeanwhile = false;
   pipeline!: Pipeline;
@@ -99,17 +103,19 @@ export class World {
   readonly #credential: string;
   readonly #commits = new Set<string>();
   #connectors: ConnectorService | undefined;
+  #working: Process | undefined;
   #ids = 0;
   #sweptAt: number;
   #newestPublished = 0;
 
-  constructor({ functionMs = FUNCTION_MS, seed = 1, credential = '', ...options }: WorldOptions = {}) {
+  constructor({ functionMs = FUNCTION_MS, seed = 1, credential = '', sizes, ...options }: WorldOptions = {}) {
     this.tables = sqliteTables(this.#database);
     this.queues = sqliteQueues(this.#database, { clock: this.time.clock, owner: 'world', isAlive: () => true });
     this.runs = new RunStore(this.tables.runs, this.#newId);
     this.nodes = new NodeStore(this.tables.nodes);
     this.partitions = new PartitionStore(this.tables.partitions);
     this.functionMs = functionMs;
+    this.sizes = { ...SIZES, ...sizes };
     this.random = seeded(seed);
     this.#credential = credential;
     this.#sweptAt = this.time.nowMs;
@@ -149,7 +155,7 @@ export class World {
       queues,
       objects: gate.objects(this.objects),
       spoolFolder: this.#spoolFolder,
-      sizes: SIZES,
+      sizes: this.sizes,
     };
   }
 
@@ -220,6 +226,8 @@ export class World {
     const { run } = await this.start(request);
     if (run === undefined) throw new Error('another run is going on');
     await this.work();
+    // Its end may have been decided by a process that died before it could write it down.
+    if (!isFinal((await this.runs.record(PIPELINE, run))?.state ?? 'LISTING')) await this.sweep();
     return this.record(run);
   }
 
@@ -276,14 +284,18 @@ export class World {
       'finish-refresh': (body) => finishRefresh(parseFinishRefresh(body), deps),
     };
     this.handled.push(queue);
+    this.#working = process;
     const records = messages.map((message) => ({
       ...message,
       attributes: { ApproximateReceiveCount: String(message.receiveCount) },
     }));
     const inbox = { queue, queues: process.queues(this.queues), log: deps.log, redactor: this.redactor };
     const answer = settleBatch(records, inbox, (body, message) => steps[queue](body, { ...message, deadline }));
+    // A function that outlives its time is cut off.
+    const stay = this.time.alarm(this.time.nowMs + this.functionMs, () => process.kill());
     const settled = await Promise.race([answer, process.death]);
     end();
+    stay();
     if (settled === 'killed') {
       this.#connectors = undefined;
       return 'killed';
@@ -295,6 +307,16 @@ export class World {
       done.map(({ receiptHandle }) => receiptHandle),
     );
     return failed.size === 0 ? 'done' : 'again';
+  }
+
+  /** Ends the process that works just now, as running out of memory does. */
+  killNow(): void {
+    this.#working?.kill();
+  }
+
+  /** The store has no room from the call on that is going on just now. */
+  diskFull(): never {
+    throw new StorageError('no space left on device', { code: 'DiskFull' });
   }
 
   deadline(): { deadline: Deadline; end: () => void } {
@@ -355,17 +377,14 @@ export class World {
 
   /** The bytes of an entry as the connector yielded them, from objects that are there and are what they are said to be. */
   async bytesOf(entry: LeafEntry): Promise<Buffer> {
-    const stored: Buffer[] = [];
+    const { compression } = this.pipeline.land;
+    const pieces: Uint8Array[] = [];
     for (const { key, bytes, etag } of entry.objects) {
       const object = await this.objects.get(key);
       if (!object) throw new Error(`4: the manifest names ${key}, which is not there`);
       if (object.data.length !== bytes || object.etag !== etag) throw new Error(`4: ${key} is not what was landed`);
-      stored.push(object.data);
+      for await (const piece of decompressed(iterate([object.data]), compression)) pieces.push(piece);
     }
-    const { compression } = this.pipeline.land;
-    const pieces: Uint8Array[] = [];
-    for await (const piece of decompressed(iterate(stored), stored.length === 0 ? 'none' : compression))
-      pieces.push(piece);
     const whole = Buffer.concat(pieces);
     if (whole.length !== entry.bytes || sha256Hex(whole) !== entry.sha256)
       throw new Error(`4: the bytes of ${entry.name} are not what was read`);
@@ -398,7 +417,7 @@ export class World {
 
   async children(node: NodeRecord): Promise<PartitionRecord[]> {
     const items: PartitionRecord[] = [];
-    const shards = node.kind === 'feed' ? Math.ceil((node.feed?.end ?? 0) / 1000) : node.layout.shards;
+    const shards = node.kind === 'feed' ? Math.ceil((node.feed?.end ?? 0) / this.sizes.feedShard) : node.layout.shards;
     for (let shard = 0; shard < shards; shard++) {
       const key: ShardKey = { pipeline: PIPELINE, node: node.id, layout: node.layout.id, shard };
       for await (const item of this.partitions.all(key)) items.push(item);

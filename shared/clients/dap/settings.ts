@@ -1,0 +1,148 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Clock, systemClock } from '../../core/clock.ts';
+import { type Logger, silentLogger } from '../../core/logger.ts';
+import { Credentials, DEFAULT_TOKEN_SKEW_SECONDS } from './auth.ts';
+import { DapClientError } from './errors.ts';
+import { DEFAULT_RATE_LIMITS, type RateLimiter, type RateLimits } from './rate-limit.ts';
+import { DEFAULT_RETRY, type RetryPolicy } from './retry.ts';
+
+export const DEFAULT_BASE_URL = 'https://api-gateway.instructure.com';
+
+/** How `fetch` is called: with an absolute URL as text. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+export interface DapClientOptions {
+  /** Default: `DAP_API_URL` of `env`, else the public service. */
+  readonly baseUrl?: string | undefined;
+  /** Asked whenever a token is needed, about once an hour. Default: `DAP_CLIENT_ID` and `DAP_CLIENT_SECRET` of `env`. */
+  readonly credentials?: Credentials | (() => Credentials | Promise<Credentials>) | undefined;
+  /** Where the defaults above are looked up, usually `process.env`. Without it nothing is. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  /** Between `/dap/` and the route, e.g. `beta`. Default: nothing. */
+  readonly apiPathPrefix?: string | undefined;
+  /** The organisation, if the credentials may read several. */
+  readonly scope?: string | undefined;
+  /** The first look at a job comes after so long, each next one after 1.5 times as long, up to `pollMaxMs`. Default 5,000. */
+  readonly pollMinMs?: number | undefined;
+  /** Default 60,000. */
+  readonly pollMaxMs?: number | undefined;
+  /** A complete job with less than this left is not used: the query is started again. Default 30. */
+  readonly expiryGuardSeconds?: number | undefined;
+  /** A token with less than this left is renewed. Default 300. */
+  readonly tokenSkewSeconds?: number | undefined;
+  /** Files at a time. Default 4. */
+  readonly downloadConcurrency?: number | undefined;
+  /** Object ids traded for URLs at a time. Default 50. */
+  readonly tradeBatch?: number | undefined;
+  /** Unpacks what is saved packed, to see that it is whole. Default true. */
+  readonly verifyDownloads?: boolean | undefined;
+  readonly retry?: RetryPolicy | undefined;
+  /** Calls a minute by route, over the published ones. `Infinity` for no limit. */
+  readonly rateLimits?: Partial<RateLimits> | undefined;
+  /** Instead of `rateLimits`. */
+  readonly rateLimiter?: RateLimiter | undefined;
+  /** The whole of one API call, milliseconds. Default 30 minutes. */
+  readonly requestTimeoutMs?: number | undefined;
+  /** A download without a byte for so long is broken off and resumed, milliseconds. Default 2 minutes. */
+  readonly idleTimeoutMs?: number | undefined;
+  readonly userAgent?: string | undefined;
+  readonly fetch?: Fetch | undefined;
+  readonly clock?: Clock | undefined;
+  readonly sleep?: ((ms: number, signal: AbortSignal) => Promise<void>) | undefined;
+  /** From 0 to below 1: for jitter and the trace id. */
+  readonly random?: (() => number) | undefined;
+  /** Is told no secret, token or URL. Default: says nothing. */
+  readonly logger?: Logger | undefined;
+}
+
+/** The options, complete and checked. */
+export interface Settings {
+  /** Without a slash at its end. */
+  readonly baseUrl: string;
+  readonly credentials: () => Credentials | Promise<Credentials>;
+  /** `/dap`, or `/dap/` and the prefix. */
+  readonly apiRoot: string;
+  readonly scope: string | undefined;
+  readonly pollMinMs: number;
+  readonly pollMaxMs: number;
+  readonly expiryGuardSeconds: number;
+  readonly tokenSkewSeconds: number;
+  readonly downloadConcurrency: number;
+  readonly tradeBatch: number;
+  readonly verifyDownloads: boolean;
+  readonly retry: RetryPolicy;
+  readonly rateLimits: RateLimits;
+  readonly rateLimiter: RateLimiter | undefined;
+  readonly requestTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly userAgent: string;
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly random: () => number;
+  readonly logger: Logger;
+}
+
+/**
+ * @throws {InvalidCredentialsError} no client id or no secret, naming which
+ * @throws {DapClientError} a setting out of its limits, naming it
+ */
+export function settingsOf(options: DapClientOptions): Settings {
+  const { env = {} } = options;
+  const prefix = trimSlashes(options.apiPathPrefix ?? '');
+  return {
+    baseUrl: baseUrlOf(options.baseUrl ?? (env.DAP_API_URL || DEFAULT_BASE_URL)),
+    credentials: credentialsOf(options),
+    apiRoot: prefix === '' ? '/dap' : `/dap/${prefix}`,
+    scope: options.scope,
+    pollMinMs: atLeast(1, 'pollMinMs', options.pollMinMs ?? 5000),
+    pollMaxMs: atLeast(1, 'pollMaxMs', options.pollMaxMs ?? 60_000),
+    expiryGuardSeconds: atLeast(0, 'expiryGuardSeconds', options.expiryGuardSeconds ?? 30),
+    tokenSkewSeconds: atLeast(0, 'tokenSkewSeconds', options.tokenSkewSeconds ?? DEFAULT_TOKEN_SKEW_SECONDS),
+    downloadConcurrency: whole('downloadConcurrency', options.downloadConcurrency ?? 4),
+    tradeBatch: whole('tradeBatch', options.tradeBatch ?? 50),
+    verifyDownloads: options.verifyDownloads ?? true,
+    retry: options.retry ?? DEFAULT_RETRY,
+    rateLimits: { ...DEFAULT_RATE_LIMITS, ...options.rateLimits },
+    rateLimiter: options.rateLimiter,
+    requestTimeoutMs: atLeast(1, 'requestTimeoutMs', options.requestTimeoutMs ?? 1_800_000),
+    idleTimeoutMs: atLeast(1, 'idleTimeoutMs', options.idleTimeoutMs ?? 120_000),
+    userAgent: options.userAgent ?? 'landfall',
+    fetch: options.fetch ?? ((url, init) => fetch(url, init)),
+    clock: options.clock ?? systemClock,
+    sleep: options.sleep ?? (async (ms, signal) => delay(ms, undefined, { signal })),
+    random: options.random ?? Math.random,
+    logger: options.logger ?? silentLogger,
+  };
+}
+
+function credentialsOf({ credentials, env = {} }: DapClientOptions): Settings['credentials'] {
+  if (typeof credentials === 'function') return credentials;
+  const known = credentials ?? Credentials.create(env.DAP_CLIENT_ID ?? '', env.DAP_CLIENT_SECRET ?? '');
+  return () => known;
+}
+
+function baseUrlOf(text: string): string {
+  const url = URL.parse(text);
+  if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+    throw new DapClientError('the base URL (DAP_API_URL) must be an absolute URL of http or https');
+  }
+  if (url.username || url.password || url.search || url.hash) {
+    throw new DapClientError('the base URL (DAP_API_URL) must have no user, password, query or fragment');
+  }
+  return url.href.replace(/\/+$/, '');
+}
+
+function trimSlashes(text: string): string {
+  return text.replace(/^\/+|\/+$/g, '');
+}
+
+function whole(name: string, value: number): number {
+  if (Number.isInteger(value) && value >= 1) return value;
+  throw new DapClientError(`${name} must be a whole number of at least 1, got ${value}`);
+}
+
+function atLeast(least: number, name: string, value: number): number {
+  if (value >= least) return value;
+  throw new DapClientError(`${name} must be at least ${least}, got ${value}`);
+}

@@ -1,0 +1,81 @@
+// The package `landfall`: what a pipeline is written with, and what a program of one's own needs to start a refresh and to
+// read what has landed.
+
+export { type AwsOptions, createAws, openAws } from './backends/aws.ts';
+export type { Backend } from './backends/backend.ts';
+export { type EmbeddedOptions, openEmbedded } from './backends/embedded.ts';
+export { type AggregateOptions, aggregate } from './connectors/aggregate.ts';
+export { type CodeListing, type CodeOptions, code, type PythonMetadata } from './connectors/code/code.ts';
+export {
+  type Acknowledgement,
+  type BytesConnector,
+  type Chunks,
+  type ContextRun,
+  InvalidListingError,
+  type Listed,
+  type Listing,
+  type ListRun,
+  type Metadata,
+  type ReadRun,
+  type RunInfo,
+  type Source,
+  SourceChangedError,
+  SourceRefusedError,
+  SourceTruncatedError,
+} from './connectors/connector.ts';
+export { type FilesOptions, files } from './connectors/files/files.ts';
+export { type GoogleSheetsOptions, googleSheets } from './connectors/google-sheets/google-sheets.ts';
+export { AddressRefusedError } from './connectors/http/addresses.ts';
+export { http } from './connectors/http/http.ts';
+export type { HttpOptions } from './connectors/http/options.ts';
+export { type RangeReaderOptions, rangeReader } from './connectors/ranges.ts';
+export { type S3Options, s3 } from './connectors/s3/s3.ts';
+export { ContextError } from './connectors/service.ts';
+export { type Clock, systemClock } from './core/clock.ts';
+export type { Environment } from './core/env.ts';
+export { type ErrorFacts, errorFacts, IngestError, InvalidInputError, RetryableError } from './core/errors.ts';
+export type { JsonObject, JsonValue } from './core/json.ts';
+export { jsonLogger, type Logger, type LogLevel, silentLogger } from './core/logger.ts';
+export { Redactor } from './core/redaction.ts';
+export { latestKey } from './landing/keys.ts';
+export {
+  type LatestManifest,
+  type LeafEntry,
+  ManifestDamagedError,
+  type ManifestLeaf,
+  manifestLeaves,
+  type NodeManifest,
+  readLatest,
+  readNodeManifest,
+} from './landing/manifest.ts';
+export { ObjectMissingError, type Objects, StorageError } from './landing/objects.ts';
+export { DuplicatePartitionError } from './listing/listing.ts';
+export { InvalidPipelineError, type PipelineCatalog, UnknownPipelineError } from './pipelines/catalog.ts';
+export {
+  definePipeline,
+  type FailurePolicy,
+  type LandOptions,
+  type Pipeline,
+  type PipelineOptions,
+  type SecretReference,
+  secret,
+} from './pipelines/define.ts';
+export { loadPipelines } from './pipelines/folder.ts';
+export { InvalidMessageError, type StartRefreshRequest } from './queue/messages.ts';
+export { type Queues, QueueUnavailableError } from './queue/queue.ts';
+export { RemovalHeldError } from './refresh/delete-guard.ts';
+export type { RefreshDeps } from './refresh/deps.ts';
+export { type OpenRefreshOptions, openRefresh } from './refresh/open.ts';
+export { TooManyFailedError } from './refresh/publish.ts';
+export { WorkerLostError } from './refresh/read-group.ts';
+export {
+  EmptyPartitionError,
+  InvalidChunkError,
+  LandingMismatchError,
+  PartitionTooLongError,
+} from './refresh/read-partition.ts';
+export { StuckError } from './refresh/walk.ts';
+export { type RunRecord, type RunState, RunStore } from './runs/store.ts';
+export { SecretMissingError, type Secrets, SecretUnreadableError } from './secrets/secrets.ts';
+export { PipelinePausedError, type StartRefreshAnswer, startRefresh } from './steps/start-refresh.ts';
+export { type Table, type Tables, TableUnavailableError } from './tables/table.ts';

@@ -1,0 +1,547 @@
+import type { Acknowledgement } from '../../shared/connectors/connector.ts';
+import { type ConnectorService, ContextError } from '../../shared/connectors/service.ts';
+import { RetryableError } from '../../shared/core/errors.ts';
+import type { Logger } from '../../shared/core/logger.ts';
+import { Redactor } from '../../shared/core/redaction.ts';
+import { hours } from '../../shared/core/units.ts';
+import { NodeStore } from '../../shared/nodes/store.ts';
+import { PartitionStore } from '../../shared/partitions/store.ts';
+import { definePipeline, type Pipeline, type PipelineOptions } from '../../shared/pipelines/define.ts';
+import { settleBatch } from '../../shared/queue/batch.ts';
+import { parseFinishRefresh, parseListObjects, parseReadBytes } from '../../shared/queue/messages.ts';
+import type { QueueName } from '../../shared/queue/queue.ts';
+import type { Delivery, RefreshDeps } from '../../shared/refresh/deps.ts';
+import { endRun } from '../../shared/refresh/failure.ts';
+import { RunStore } from '../../shared/runs/store.ts';
+import { finishRefresh } from '../../shared/steps/finish-refresh.ts';
+import { listObjects } from '../../shared/steps/list-objects.ts';
+import { readBytes } from '../../shared/steps/read-bytes.ts';
+import { startRefresh } from '../../shared/steps/start-refresh.ts';
+import { sweep } from '../../shared/steps/sweep.ts';
+import { type FaultKind, Faults } from './faults.ts';
+import { SimulatedObjects } from './objects.ts';
+import { Oracle } from './oracle.ts';
+import { SimulatedQueues } from './queues.ts';
+import { Random } from './random.ts';
+import { SimulatedSource, type SourceShape, simulatedConnector, TOKEN } from './source.ts';
+import { SimulatedTables, told } from './tables.ts';
+import { Task, turns, Violation, World } from './world.ts';
+
+export interface HistoryOptions {
+  readonly seed: number;
+  /** Kinds of faults that are left out. */
+  readonly without?: readonly FaultKind[];
+  /** No fault after so many. */
+  readonly faults?: number;
+  readonly refreshes?: number;
+  readonly partitions?: number;
+  readonly tell?: (text: string) => void;
+}
+
+export interface HistoryResult {
+  readonly violation?: string;
+  readonly stack?: string;
+  readonly faults: Readonly<Partial<Record<FaultKind, number>>>;
+  readonly states: Readonly<Record<string, number>>;
+  readonly steps: number;
+}
+
+const PIPELINE = 'p';
+const SKEW_MS = 300_000;
+const GRACE_HOURS = 24;
+const SWEEP_EVERY_MS = 300_000;
+const STEPS_MAX = 60_000;
+
+const STEPS: Readonly<Record<QueueName, (body: unknown, delivery: Delivery, deps: RefreshDeps) => Promise<void>>> = {
+  'list-objects': (body, delivery, deps) => listObjects(parseListObjects(body), delivery, deps),
+  'read-bytes': (body, delivery, deps) => readBytes(parseReadBytes(body), delivery, deps),
+  'finish-refresh': (body, _delivery, deps) => finishRefresh(parseFinishRefresh(body), deps),
+};
+
+interface Shape extends SourceShape {
+  readonly refreshes: number;
+  readonly concurrency: number;
+  readonly batch: number;
+  readonly timeoutMs: number;
+  readonly childrenPerShard: number;
+  readonly groupPartitions: number;
+  readonly uneven: boolean;
+  readonly eager: number;
+  readonly checks: boolean;
+  readonly options: Partial<PipelineOptions>;
+}
+
+/** One history: a pipeline, its source, some refreshes with faults; then quiet ones, which must set everything right. */
+export class History {
+  readonly #shape: Shape;
+  readonly #world: World;
+  readonly #faults: Faults;
+  readonly #random: Random;
+  readonly #source: SimulatedSource;
+  readonly #tables: SimulatedTables;
+  readonly #queues: SimulatedQueues;
+  readonly #objects: SimulatedObjects;
+  readonly #oracle: Oracle;
+  readonly #pipelines: readonly Pipeline[];
+  #deployed = 0;
+  readonly #redactor = new Redactor();
+  #ids = 0;
+  #names = 0;
+  #nextSweepAt: number;
+  #sweeps = 0;
+  /** Functions that froze for longer than the grace: what they leave then nobody can know of. */
+  #tooLate = false;
+  readonly #owed: number[] = [];
+
+  constructor(options: HistoryOptions) {
+    const random = new Random(options.seed);
+    this.#shape = shapeOf(random.fork(), options);
+    this.#faults = new Faults(random.fork(), {
+      ...(options.without ? { without: options.without } : {}),
+      ...(options.faults === undefined ? {} : { limit: options.faults }),
+    });
+    const sourceRandom = random.fork();
+    this.#random = random.fork();
+    this.#world = new World(random.fork(), this.#faults, options.tell);
+    this.#world.stepMs = random.pick([2, 10, 40, 400]);
+    this.#world.onWake = (sleptMs) => {
+      if (sleptMs > hours(GRACE_HOURS) / 2) this.#tooLate = true;
+    };
+    this.#source = new SimulatedSource(sourceRandom, this.#shape);
+    const now = () => this.#world.now;
+    this.#oracle = new Oracle({
+      pipeline: PIPELINE,
+      graceMs: hours(GRACE_HOURS),
+      skewMs: SKEW_MS,
+      upsert: this.#shape.options.strategy === 'upsert',
+      now,
+      step: () => this.#world.steps,
+      source: this.#source,
+    });
+    const parts = random.fork();
+    const { checks } = this.#shape;
+    this.#tables = new SimulatedTables(parts.fork(), (write) => this.#oracle.wrote(write), { checks });
+    this.#queues = new SimulatedQueues(parts.fork(), this.#faults, now);
+    this.#objects = new SimulatedObjects(parts.fork(), this.#oracle, { checks });
+    this.#oracle.tables = this.#tables;
+    this.#oracle.objects = this.#objects;
+    this.#redactor.add(TOKEN);
+    const connector = simulatedConnector({
+      source: this.#source,
+      world: this.#world,
+      random: parts.fork(),
+      faults: this.#faults,
+      acknowledged: (node) => this.#acknowledged(node),
+    });
+    this.#pipelines = [1, 2].map((version) =>
+      definePipeline({
+        name: PIPELINE,
+        ...this.#shape.options,
+        removeGraceHours: GRACE_HOURS,
+        source: { type: 'simulated', connector, identity: { version } },
+      }),
+    );
+    this.#nextSweepAt = this.#world.now + SWEEP_EVERY_MS;
+  }
+
+  async run(): Promise<HistoryResult> {
+    const { say } = this.#world;
+    say.call(this.#world, () => `history ${told(this.#shape)}`);
+    try {
+      for (let refresh = 0; refresh < this.#shape.refreshes; refresh++) {
+        this.#start('schedule');
+        await this.#drive();
+        if (this.#random.chance(0.9)) this.#mutate();
+        if (this.#random.chance(0.3)) this.#passTime(this.#random.int(0, 40) * 3_600_000);
+      }
+      await this.#quietEnd();
+    } catch (error) {
+      const violation = error instanceof Violation ? error : undefined;
+      return this.#result(
+        violation?.message ?? `the simulation broke: ${(error as Error).stack}`,
+        (error as Error).stack,
+      );
+    }
+    return this.#result();
+  }
+
+  #result(violation?: string, stack?: string): HistoryResult {
+    if (violation) this.#world.say(() => `VIOLATION ${violation}`);
+    return {
+      ...(violation === undefined ? {} : { violation }),
+      ...(stack === undefined ? {} : { stack }),
+      faults: this.#faults.counts,
+      states: this.#oracle.states,
+      steps: this.#world.steps,
+    };
+  }
+
+  // The world at work
+
+  /** Until no function runs, no message waits and no run is active. */
+  async #drive(): Promise<void> {
+    const world = this.#world;
+    const until = world.steps + STEPS_MAX;
+    this.#sweeps = 0;
+    await turns(
+      () => {
+        if (world.violation) throw world.violation;
+        if (world.steps > until) throw new Violation('6: a run does not end, and its functions do not rest');
+        if (world.lost) throw new Violation('a function waits for what never comes');
+        return this.#turn();
+      },
+      () => world.lost,
+    );
+    if (world.violation) throw world.violation;
+  }
+
+  /** One thing happens. @returns false once there is nothing left to happen */
+  #turn(): boolean {
+    const world = this.#world;
+    for (;;) {
+      world.wake();
+      this.#disturb();
+      if (world.now >= this.#nextSweepAt && this.#isActive()) {
+        this.#startSweep();
+        return true;
+      }
+      const waiting = world.running < this.#shape.concurrency ? this.#queues.waiting() : [];
+      if (waiting.length > 0 && (world.ready === 0 || this.#random.chance(this.#shape.eager))) {
+        this.#deliver(this.#random.pick(waiting));
+        return true;
+      }
+      if (world.ready > 0) {
+        if (world.step()) return true;
+        if (world.violation) return true;
+        continue;
+      }
+      if (world.running > 0) return true;
+      if (!this.#idle()) return false;
+    }
+  }
+
+  /** Nothing to do: time passes until there is. */
+  #idle(): boolean {
+    const world = this.#world;
+    const active = this.#isActive();
+    const next = Math.min(
+      this.#queues.nextVisible(),
+      active ? this.#nextSweepAt : Number.POSITIVE_INFINITY,
+      // A frozen function may sleep on into the next refresh.
+      active ? world.nextWake() : Number.POSITIVE_INFINITY,
+    );
+    if (next === Number.POSITIVE_INFINITY) return false;
+    world.now = Math.max(world.now + 1, next);
+    return true;
+  }
+
+  #disturb(): void {
+    const faults = this.#faults;
+    if (!faults.on) return;
+    if (faults.strikes('source changes')) this.#mutate();
+    if (faults.strikes('clock jump'))
+      this.#passTime(this.#random.int(1, 40) * this.#random.pick([60_000, 60_000, 1_800_000]));
+    const active = this.#isActive();
+    if (active && faults.strikes('cancel')) this.#cancel();
+    if (active && faults.strikes('start again')) this.#start('event');
+    if (active && faults.strikes('early sweep')) this.#startSweep();
+    if (faults.strikes('deploy')) this.#deploy();
+  }
+
+  #deploy(): void {
+    this.#deployed = 1 - this.#deployed;
+    this.#world.say(() => `version ${this.#deployed + 1} of the code is deployed`);
+  }
+
+  #mutate(): void {
+    const what = this.#source.mutate();
+    this.#world.say(() => `the source: ${what}`);
+  }
+
+  #passTime(byMs: number): void {
+    this.#world.now += byMs;
+    this.#world.say(() => `${Math.round(byMs / 60_000)} minutes pass`);
+    // The lifecycle rule of the bucket.
+    if (byMs > hours(48)) for (const key of this.#objects.keys('staging/')) this.#objects.remove(key);
+  }
+
+  #active(): { active?: number; root?: string } | undefined {
+    return this.#tables.get('runs', { pk: PIPELINE, sk: 'ACTIVE' }) as { active?: number; root?: string } | undefined;
+  }
+
+  #isActive(): boolean {
+    return this.#active()?.active !== undefined;
+  }
+
+  // Functions
+
+  #task(name: string): Task {
+    const { uneven, timeoutMs } = this.#shape;
+    const skewMs = this.#faults.strikes('skew') ? this.#random.int(-SKEW_MS / 2, SKEW_MS / 2) : 0;
+    const pace = uneven ? this.#random.pick([1, 1, 0.3, 0.05]) : 1;
+    return new Task(this.#world, `${name}#${++this.#names}`, { timeoutMs, skewMs, pace });
+  }
+
+  #deps(task: Task): RefreshDeps {
+    const tables = this.#tables.for(task);
+    const newId = () => `id${String(++this.#ids).padStart(6, '0')}`;
+    return {
+      clock: task.clock,
+      random: this.#random.next,
+      newId,
+      log: this.#logger(task.name),
+      redactor: this.#redactor,
+      pipelines: {
+        names: async () => [PIPELINE],
+        get: async () => this.#pipelines[this.#deployed]!,
+      },
+      connectors: this.#connectors(task),
+      nodes: new NodeStore(tables.nodes),
+      partitions: new PartitionStore(tables.partitions),
+      runs: new RunStore(tables.runs, newId),
+      queues: this.#queues.for(task),
+      objects: this.#objects.for(task),
+      spoolFolder: '/nowhere',
+      sizes: {
+        childrenPerShard: this.#shape.childrenPerShard,
+        feedShard: this.#shape.childrenPerShard,
+        groupPartitions: this.#shape.groupPartitions,
+        segmentBytes: 8,
+      },
+    };
+  }
+
+  #connectors(task: Task): ConnectorService {
+    return {
+      open: async (pipeline) => {
+        await task.call(
+          () => 'open the source',
+          () => {
+            if (!this.#faults.strikes('context fails')) return;
+            const cause = this.#random.chance(0.7)
+              ? new RetryableError('no session to be had')
+              : new Error(`wrong credential ${TOKEN}`);
+            throw new ContextError(PIPELINE, cause);
+          },
+        );
+        return { connector: pipeline.source.connector, context: { task } };
+      },
+      close: async () => {},
+    };
+  }
+
+  #logger(name: string): Logger {
+    const line = (level: string) => (message: string, facts?: object) =>
+      this.#world.say(() => `      ${name} ${level}: ${message} ${told(facts ?? {})}`);
+    const trouble = (level: string) => (message: string, facts?: object) => {
+      line(level)(message, facts);
+      const { error } = (facts ?? {}) as { error?: { name?: string; stack?: string } };
+      // Such an error is never on purpose.
+      if (/^(Type|Reference|Range|Syntax)Error$/.test(error?.name ?? ''))
+        this.#world.violation ??= new Violation(`the core broke: ${error!.stack}`);
+    };
+    const logger: Logger = {
+      debug: line('debug'),
+      info: line('info'),
+      warn: trouble('warn'),
+      error: trouble('error'),
+      with: () => logger,
+    };
+    return logger;
+  }
+
+  /** As an event source hands a batch to a function, and deletes what the function has not named as failed. */
+  #deliver(queue: QueueName): void {
+    const { timeoutMs, batch } = this.#shape;
+    const max = queue === 'list-objects' ? this.#random.int(1, batch) : 1;
+    const messages = this.#queues.receive(queue, max, Math.ceil(timeoutMs / 1000) + 30);
+    if (messages.length === 0) return;
+    const task = this.#task(queue);
+    this.#world.say(
+      () => `${task.name} gets ${messages.map(({ body, receiveCount }) => `(${receiveCount}) ${body}`).join(' ')}`,
+    );
+    const deps = this.#deps(task);
+    const records = messages.map(({ messageId, receiptHandle, body, receiveCount }) => ({
+      messageId,
+      receiptHandle,
+      body,
+      attributes: { ApproximateReceiveCount: String(receiveCount) },
+    }));
+    const inbox = { queue, queues: this.#queues.for(task), log: deps.log, redactor: deps.redactor };
+    this.#world.start(
+      task,
+      async () => {
+        const answer = await settleBatch(records, inbox, (body, message) =>
+          STEPS[queue](body, { ...message, deadline: task.deadline }, deps),
+        );
+        const failed = new Set(answer.batchItemFailures.map(({ itemIdentifier }) => itemIdentifier));
+        const done = messages.filter(({ messageId }) => !failed.has(messageId));
+        this.#queues.delete(
+          queue,
+          done.map(({ receiptHandle }) => receiptHandle),
+        );
+      },
+      (error) => {
+        if (error !== undefined) this.#world.violation ??= new Violation(`settleBatch threw ${String(error)}`);
+      },
+    );
+  }
+
+  #start(trigger: 'schedule' | 'event', request: { confirmRemoval?: boolean; force?: 'all' } = {}): void {
+    const task = this.#task('start-refresh');
+    const step = this.#world.steps;
+    this.#world.start(
+      task,
+      () => startRefresh({ pipeline: PIPELINE, trigger, ...request }, this.#deps(task)),
+      (error) => {
+        if (error === undefined) this.#owed.push(step);
+        else this.#world.say(() => `${task.name} failed: ${String(error)}`);
+      },
+    );
+  }
+
+  #cancel(): void {
+    const task = this.#task('cancel');
+    const run = this.#active()?.active;
+    if (run === undefined) return;
+    this.#world.start(
+      task,
+      () => endRun(PIPELINE, run, { state: 'CANCELLED' }, this.#deps(task)),
+      () => {},
+    );
+  }
+
+  #startSweep(): void {
+    this.#nextSweepAt = this.#world.now + SWEEP_EVERY_MS;
+    this.#sweeps += 1;
+    if (!this.#faults.on && this.#sweeps > 80) throw new Violation('6: a run does not end, however often it is swept');
+    const task = this.#task('sweep');
+    this.#world.start(
+      task,
+      () => sweep({ pipeline: PIPELINE }, task.deadline, this.#deps(task)),
+      () => {},
+    );
+  }
+
+  #acknowledged(_node: Acknowledgement): void {}
+
+  // The end
+
+  async #quietEnd(): Promise<void> {
+    const world = this.#world;
+    world.say(() => 'no more faults');
+    this.#faults.on = false;
+    world.stepMs = 2;
+    world.wake(true);
+    await this.#drive();
+    if (this.#isActive()) throw new Violation('6: a run does not end');
+    const last = [...this.#oracle.began.values()].at(-1)?.step ?? -1;
+    for (const step of this.#owed) if (last < step) throw new Violation('6: a trigger was lost');
+
+    await this.#quietRefresh();
+    const { versions } = this.#pipelines[this.#deployed]!;
+    this.#oracle.checkExact(versions);
+    this.#source.reads = 0;
+    const writes = { ...this.#oracle.writes };
+    const sent = { ...this.#queues.sent };
+    await this.#quietRefresh();
+    this.#oracle.checkExact(versions);
+    if (this.#source.reads > 0 || this.#queues.sent['read-bytes'] > sent['read-bytes'])
+      throw new Violation('9: a refresh of an unchanged source reads');
+    if ((this.#oracle.writes.partitions ?? 0) > (writes.partitions ?? 0))
+      throw new Violation('9: a refresh of an unchanged source writes partitions');
+    this.#startSweep();
+    await this.#drive();
+    this.#checkRuns();
+    this.#checkQueues();
+    await this.#collect();
+    this.#checkSecrets();
+  }
+
+  async #quietRefresh(): Promise<void> {
+    this.#world.say(() => 'a quiet refresh');
+    this.#start('schedule', { confirmRemoval: true });
+    await this.#drive();
+    if (this.#isActive()) throw new Violation('6: a quiet run does not end');
+    const run = [...this.#oracle.began.keys()].at(-1)!;
+    const state = this.#record(run)?.state;
+    if (state !== 'SUCCEEDED') throw new Violation(`2: a quiet run ended ${state}: ${told(this.#record(run))}`);
+    if (this.#oracle.published?.run !== run) throw new Violation(`4: a quiet run published nothing`);
+  }
+
+  #record(run: number): { state?: string; endedAt?: number } | undefined {
+    return this.#tables.get('runs', { pk: PIPELINE, sk: `run#${String(run).padStart(8, '0')}` }) as never;
+  }
+
+  #checkRuns(): void {
+    for (const run of this.#oracle.began.keys()) {
+      const record = this.#record(run);
+      if (record?.endedAt === undefined) throw new Violation(`6: run ${run} has no end: ${told(record ?? null)}`);
+      if (!['SUCCEEDED', 'PARTIAL', 'FAILED', 'CANCELLED'].includes(record.state ?? ''))
+        throw new Violation(`6: run ${run} ended as ${record.state}`);
+    }
+  }
+
+  #checkQueues(): void {
+    if (this.#queues.size > 0) throw new Violation('6: a message is left on a queue');
+  }
+
+  async #collect(): Promise<void> {
+    this.#passTime(hours(GRACE_HOURS) + 2 * SKEW_MS);
+    for (
+      let sweeps = 0;
+      sweeps < 30 && (sweeps === 0 || this.#objects.keys(`${PIPELINE}/garbage/`).length > 0);
+      sweeps++
+    ) {
+      this.#startSweep();
+      await this.#drive();
+    }
+    if (this.#tooLate) return;
+    this.#oracle.checkReachable(this.#active()!.root!, this.#shape.options.onRemove === 'keep');
+  }
+
+  #checkSecrets(): void {
+    const everything = [...this.#queues.bodies()];
+    for (const table of ['nodes', 'partitions', 'runs'] as const)
+      for (const item of this.#tables.everything(table)) everything.push(JSON.stringify(item));
+    if (everything.some((text) => text.includes(TOKEN))) throw new Violation('8: a token is stored');
+  }
+}
+
+function shapeOf(random: Random, options: HistoryOptions): Shape {
+  const large = random.chance(0.04);
+  const partitions = large ? random.int(20, 200) : random.pick([1, 2, 3, 4, 6, 8, 12]);
+  const shape: Shape = {
+    refreshes: random.int(1, 5),
+    partitions,
+    depth: random.int(1, 4),
+    checkpoints: random.chance(0.3),
+    shuffled: random.chance(0.3),
+    longReads: random.chance(0.3),
+    sameContent: random.chance(0.3),
+    latencyMs: random.pick([1000, 60_000, 400_000]),
+    concurrency: random.pick([1, 2, 4, 8, 50]),
+    batch: random.pick([1, 3, 10]),
+    timeoutMs: random.pick([60_000, 900_000]),
+    childrenPerShard: random.pick([1, 2, 4, 1000]),
+    groupPartitions: random.pick([1, 2, 100]),
+    uneven: random.chance(0.5),
+    eager: random.pick([0.05, 0.3, 0.7]),
+    checks: random.chance(0.05),
+    options: {
+      failurePolicy: random.pick(['partition', 'partition', 'connector', { count: 2 }, { percent: 30 }]),
+      retries: random.pick([0, 1, 3]),
+      deleteGuard: random.pick(['off', 'warn', 'hold']),
+      onRemove: random.pick(['delete', 'delete', 'keep', 'tombstone']),
+      strategy: random.pick(['mirror', 'mirror', 'mirror', 'upsert']),
+      sameContent: random.pick(['keep', 'rewrite']),
+      emptyInput: random.pick(['ok', 'skip']),
+      ...(random.chance(0.1) ? { manifests: ['csv', 'symlink'] as const } : {}),
+    },
+  };
+  return {
+    ...shape,
+    ...(options.refreshes === undefined ? {} : { refreshes: Math.min(shape.refreshes, options.refreshes) }),
+    ...(options.partitions === undefined ? {} : { partitions: Math.min(shape.partitions, options.partitions) }),
+  };
+}

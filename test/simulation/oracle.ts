@@ -1,0 +1,364 @@
+import { hash } from 'node:crypto';
+import { gunzipSync } from 'node:zlib';
+import type { Item } from '../../shared/tables/table.ts';
+import type { ObjectWatch, SimulatedObjects } from './objects.ts';
+import type { SimulatedSource } from './source.ts';
+import type { SimulatedTables, Written } from './tables.ts';
+import { Violation } from './world.ts';
+
+/** What a reader finds of one partition. */
+export interface Shown {
+  readonly keys: readonly string[];
+  readonly fingerprint: string;
+  readonly versions: string;
+  readonly run: number;
+  readonly reason: string;
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+/** A manifest as a reader walks it, with every object it needs. */
+export interface View {
+  readonly leaves: ReadonlyMap<string, Shown>;
+  readonly objects: ReadonlySet<string>;
+}
+
+interface Published extends View {
+  readonly run: number;
+}
+
+interface PartLine {
+  readonly kind: 'leaf' | 'folder' | 'feed' | 'tombstone';
+  readonly name: string;
+  readonly manifest?: string;
+  readonly objects?: readonly { readonly key: string }[];
+  readonly number?: number;
+}
+
+interface ManifestText {
+  readonly path: readonly string[];
+  readonly parts: readonly { readonly key: string }[];
+  readonly shown?: { readonly from: number; readonly to: number };
+}
+
+export interface OracleOptions {
+  readonly pipeline: string;
+  readonly graceMs: number;
+  /** Clocks of two functions are apart by at most so much. */
+  readonly skewMs: number;
+  readonly upsert: boolean;
+  readonly now: () => number;
+  readonly step: () => number;
+  readonly source: SimulatedSource;
+}
+
+/**
+ * Watches everything that takes effect, and holds it against what the source held: independent of the code, it knows the formats
+ * that readers know, and of the tables only which write is a landing, a failure, or the beginning of a run.
+ */
+export class Oracle implements ObjectWatch {
+  readonly #options: OracleOptions;
+  objects!: SimulatedObjects;
+  tables!: SimulatedTables;
+  published: Published | undefined;
+  /** The source's version, and the scheduler's step, when a run began. */
+  readonly began = new Map<number, { readonly version: number; readonly step: number }>();
+  /** Paths that failed in a run; a folder's, with a slash at its end, stands for all below it. */
+  readonly #failed = new Map<number, Set<string>>();
+  readonly #landings = new Set<string>();
+  /** In which order objects were made real. */
+  readonly #order = new Map<string, number>();
+  readonly #shownOrder = new Map<string, number>();
+  readonly #lastNeeded = new Map<string, number>();
+  readonly #writers = new Map<string, object>();
+  readonly #lines = new Map<string, readonly PartLine[]>();
+  readonly #verified = new Set<string>();
+  readonly states: Record<string, number> = {};
+  readonly writes: Record<string, number> = {};
+
+  constructor(options: OracleOptions) {
+    this.#options = options;
+  }
+
+  #seen(what: string): void {
+    this.states[what] = (this.states[what] ?? 0) + 1;
+  }
+
+  // Tables
+
+  wrote({ table, before, after }: Written): void {
+    this.writes[table] = (this.writes[table] ?? 0) + 1;
+    if (!after) return;
+    if (table === 'partitions') this.#partition(before, after);
+    else if (table === 'nodes' && after.sk === 'node') this.#node(before, after);
+    else if (table === 'runs') this.#run(before, after);
+  }
+
+  #partition(before: Item | undefined, after: Item): void {
+    if (after.reason !== undefined && after.plan !== before?.plan) this.#seen(`reason ${after.reason}`);
+    if (after.gone && !before?.gone) this.#seen('mark gone');
+    if (after.aside && after.aside !== before?.aside) this.#seen(`aside ${after.aside}`);
+    if (after.progress && !before?.progress) this.#seen('long read');
+    if (after.failed && !before?.failed) {
+      this.#seen(`failed ${(after.error as { code?: string } | undefined)?.code}`);
+      this.#fail(runOf(after), [...this.#nodePath(after), after.name as string].join('/'));
+    }
+    if (before?.due === undefined || after.due !== undefined || before.plan !== after.plan) return;
+    if (after.landed === undefined || after.givenUp) return;
+    const [, node] = after.pk.split('#');
+    const landing = `${node} ${after.sk} ${after.plan}`;
+    if (this.#landings.has(landing)) throw new Violation(`1: ${after.name} landed twice in plan ${after.plan}`);
+    this.#landings.add(landing);
+    for (const { key } of (after.landed as unknown as { objects: { key: string }[] }).objects) {
+      if (!this.#order.has(key)) this.#order.set(key, this.#order.size + 1);
+    }
+  }
+
+  #nodePath(item: Item): readonly string[] {
+    const [pipeline, node] = item.pk.split('#');
+    return (this.tables.get('nodes', { pk: `${pipeline}#${node}`, sk: 'node' })?.path ?? []) as string[];
+  }
+
+  #node(before: Item | undefined, after: Item): void {
+    if (after.state !== before?.state) this.#seen(`node ${after.state}`);
+    if ((after.layout as { from?: unknown } | undefined)?.from && before?.layout !== after.layout)
+      this.#seen('larger layout');
+    if (after.error && after.plan !== before?.plan) {
+      this.#seen(`listing ${(after.error as { code?: string }).code}`);
+      this.#fail(runOf(after), `${((after.path ?? []) as string[]).map((name) => `${name}/`).join('')}`);
+    }
+  }
+
+  #fail(run: number, path: string): void {
+    let failed = this.#failed.get(run);
+    if (!failed) {
+      failed = new Set();
+      this.#failed.set(run, failed);
+    }
+    failed.add(path);
+  }
+
+  #run(before: Item | undefined, after: Item): void {
+    if (after.sk === 'ACTIVE') {
+      if (after.active === undefined || after.active === before?.active) return;
+      const run = after.active as number;
+      if (run !== ((before?.number as number | undefined) ?? 0) + 1)
+        throw new Violation(`6: run ${run} follows ${before?.number}`);
+      this.began.set(run, { version: this.#options.source.version, step: this.#options.step() });
+      return;
+    }
+    if (before?.endedAt !== undefined && before.state !== after.state)
+      throw new Violation(`6: run ${after.run} ended as ${before.state} and then as ${after.state}`);
+    if (after.state !== before?.state) this.#seen(`run ${after.state}`);
+    if (after.endedAt !== undefined && before?.endedAt === undefined && after.error)
+      this.#seen(`run error ${(after.error as { code?: string }).code}`);
+  }
+
+  // Objects
+
+  stored(key: string, data: Buffer, writer: object): void {
+    const { pipeline } = this.#options;
+    if (key === `${pipeline}/latest.json`) return this.#publish(data);
+    if (!key.startsWith(`${pipeline}/data/`)) return;
+    const other = this.#writers.get(key);
+    if (other && other !== writer) throw new Violation(`1: two writers of ${key}`);
+    this.#writers.set(key, writer);
+  }
+
+  deleted(key: string): void {
+    const { graceMs, skewMs, now } = this.#options;
+    if (this.published?.objects.has(key)) throw new Violation(`4: ${key} is deleted, and the manifest names it`);
+    const needed = this.#lastNeeded.get(key);
+    if (needed !== undefined && now() - needed < graceMs - 2 * skewMs)
+      throw new Violation(`7: ${key} is deleted ${Math.round((now() - needed) / 1000)} s after a reader could need it`);
+  }
+
+  #publish(data: Buffer): void {
+    const latest = JSON.parse(data.toString()) as { run: number; manifest: string; files: Record<string, string> };
+    const before = this.published;
+    if (before && latest.run < before.run)
+      throw new Violation(`4: latest.json goes back from run ${before.run} to ${latest.run}`);
+    this.#seen(before?.run === latest.run ? 'published again' : 'published');
+    const view = this.view(latest.manifest, Object.values(latest.files));
+    this.#checkFlat(latest.files, view);
+    for (const [path, shown] of view.leaves) this.#checkBytes(path, shown);
+    this.#checkNotBack(view);
+    this.#checkAgainstSource(latest.run, view);
+    if (before)
+      for (const key of before.objects) if (!view.objects.has(key)) this.#lastNeeded.set(key, this.#options.now());
+    this.published = { ...view, run: latest.run };
+  }
+
+  /** Walks a manifest as a reader does. */
+  view(manifest: string, files: readonly string[]): View {
+    const leaves = new Map<string, Shown>();
+    const objects = new Set<string>(files);
+    this.#walk(manifest, leaves, objects);
+    for (const key of objects)
+      if (!this.objects.bytes(key)) throw new Violation(`4: a manifest names ${key}, which is not there`);
+    return { leaves, objects };
+  }
+
+  #walk(key: string, leaves: Map<string, Shown>, objects: Set<string>): void {
+    objects.add(key);
+    const { path, parts, shown } = this.#unpacked(key)[0] as unknown as ManifestText;
+    for (const part of parts) {
+      objects.add(part.key);
+      for (const line of this.#unpacked(part.key)) {
+        if (shown && !(line.number !== undefined && line.number >= shown.from && line.number < shown.to)) continue;
+        if (line.kind === 'tombstone') continue;
+        if (line.kind !== 'leaf') {
+          if (line.manifest) this.#walk(line.manifest, leaves, objects);
+          continue;
+        }
+        const full = [...path, line.name].join('/');
+        const keys = (line.objects ?? []).map((object) => object.key);
+        for (const object of keys) objects.add(object);
+        if (leaves.has(full)) throw new Violation(`4: a manifest names ${full} twice`);
+        leaves.set(full, { ...(line as unknown as Shown), keys });
+      }
+    }
+  }
+
+  #unpacked(key: string): readonly PartLine[] {
+    const data = this.objects.bytes(key);
+    if (!data) throw new Violation(`4: a manifest names ${key}, which is not there`);
+    let lines = this.#lines.get(key);
+    if (!lines) {
+      const text = gunzipSync(data).toString().trimEnd();
+      lines = text.split('\n').map((line) => JSON.parse(line) as PartLine);
+      this.#lines.set(key, lines);
+    }
+    return lines;
+  }
+
+  #checkFlat(files: Record<string, string>, { leaves }: View): void {
+    const flat = files.json && this.objects.bytes(files.json);
+    if (!flat) throw new Violation('4: there is no flat manifest');
+    const { partitions } = JSON.parse(flat.toString()) as { partitions: { path: string; fingerprint: string }[] };
+    const same = partitions.every(({ path, fingerprint }) => leaves.get(path)?.fingerprint === fingerprint);
+    if (!same || partitions.length !== leaves.size)
+      throw new Violation('4: the flat manifest shows other partitions than the tree');
+  }
+
+  #checkBytes(path: string, { keys, sha256, bytes, fingerprint }: Shown): void {
+    const id = `${path}\n${fingerprint}`;
+    const once = `${id}\n${keys.join()}`;
+    if (this.#verified.has(once)) return;
+    this.#verified.add(once);
+    const data =
+      keys.length === 1 ? this.objects.bytes(keys[0]!)! : Buffer.concat(keys.map((key) => this.objects.bytes(key)!));
+    if (data.length !== bytes || hash('sha256', data, 'hex') !== sha256)
+      throw new Violation(`4: the bytes of ${path} are incomplete`);
+    if (data.toString() !== this.#options.source.contents.get(id))
+      throw new Violation(`4: ${path} shows ${JSON.stringify(data.toString())} as ${fingerprint}`);
+  }
+
+  /** What has landed and still stands is in the next manifest: none shows an older landing, and none brings one back. */
+  #checkNotBack({ leaves }: View): void {
+    for (const [path, { keys }] of leaves) {
+      const [key] = keys;
+      if (key === undefined) continue;
+      const order = this.#order.get(key);
+      if (order === undefined) throw new Violation(`4: ${path} is shown by ${key}, which no commit made real`);
+      const before = this.#shownOrder.get(path) ?? 0;
+      const stood = this.published?.leaves.get(path)?.keys[0] === key;
+      if (order < before || (order === before && !stood)) throw new Violation(`4: the manifest goes back on ${path}`);
+      this.#shownOrder.set(path, order);
+    }
+  }
+
+  #checkAgainstSource(run: number, { leaves }: View): void {
+    const { source, upsert } = this.#options;
+    const began = this.began.get(run)!.version;
+    const failed = this.#failed.get(run) ?? new Set<string>();
+    for (const path of new Set([...source.paths(), ...leaves.keys()])) {
+      const held = source.heldSince(path, began);
+      const shown = leaves.get(path)?.fingerprint;
+      if (held.includes(shown)) continue;
+      if (isFailed(path, failed)) continue;
+      if (shown === undefined) throw new Violation(`2: run ${run} lacks ${path}, which was there all along`);
+      if (upsert && held.includes(undefined)) continue;
+      throw new Violation(
+        `2: run ${run} shows ${path} as ${shown}; since it began the source held ${held.map((one) => one ?? 'nothing').join(', ')}`,
+      );
+    }
+  }
+
+  // At the end
+
+  /** The manifest is exactly what the source holds. */
+  checkExact(versions: string): void {
+    const { source, upsert } = this.#options;
+    const leaves = this.published?.leaves ?? new Map<string, Shown>();
+    for (const [path, { fingerprint }] of source.leaves()) {
+      const shown = leaves.get(path);
+      if (shown?.fingerprint !== fingerprint)
+        throw new Violation(
+          `2: after a quiet refresh ${path} is ${shown?.fingerprint ?? 'missing'}, not ${fingerprint}`,
+        );
+      if (shown.versions !== versions)
+        throw new Violation(`2: after a quiet refresh ${path} was read by ${shown.versions}`);
+    }
+    if (upsert) return;
+    const present = source.leaves();
+    for (const path of leaves.keys())
+      if (!present.has(path))
+        throw new Violation(`3: after a quiet refresh ${path} is shown, and the source has it no more`);
+  }
+
+  /** After the grace nothing is there that nothing refers to, and nothing is missing that something refers to. */
+  checkReachable(root: string, keepsRemoved: boolean): void {
+    const { pipeline } = this.#options;
+    const live = new Set<string>([`${pipeline}/latest.json`, ...(this.published?.objects ?? [])]);
+    const partitionKeys = new Set<string>();
+    const nodeKeys = new Set<string>();
+    this.#reach(root, live, nodeKeys, partitionKeys);
+    for (const key of live)
+      if (!this.objects.bytes(key)) throw new Violation(`7: ${key} is referred to and is not there`);
+    for (const key of this.objects.keys(`${pipeline}/`)) {
+      if (live.has(key)) continue;
+      if (keepsRemoved && this.#order.has(key)) continue;
+      throw new Violation(`7: nothing refers to ${key.replaceAll(/[0-9a-f]{24,}/g, '…')} (${key})`);
+    }
+    for (const { pk, sk } of this.tables.everything('nodes'))
+      if (!nodeKeys.has(pk) && !sk.startsWith('group#'))
+        throw new Violation(`7: nothing refers to the item ${pk} ${sk}`);
+    for (const { pk, sk } of this.tables.everything('partitions'))
+      if (!partitionKeys.has(pk)) throw new Violation(`7: nothing refers to the item ${pk} ${sk}`);
+  }
+
+  #reach(id: string, live: Set<string>, nodes: Set<string>, partitions: Set<string>): void {
+    const { pipeline } = this.#options;
+    const pk = `${pipeline}#${id}`;
+    const node = this.tables.get('nodes', { pk, sk: 'node' });
+    nodes.add(pk);
+    if (!node) return;
+    if (node.manifest) live.add(node.manifest as string);
+    const layout = (node.layout as { id: string } | undefined)?.id ?? '0';
+    for (const item of this.tables.all('nodes', pk)) {
+      if (!item.sk.startsWith('shard#') || (item.layout ?? '0') !== layout) continue;
+      if (item.part) live.add(item.part as string);
+      const key = `${pk}#${layout}#${item.shard}`;
+      partitions.add(key);
+      for (const child of this.tables.all('partitions', key)) {
+        const { landed, progress } = child as unknown as {
+          landed?: { objects: { key: string }[] };
+          progress?: { segments: { key: string }[] };
+        };
+        for (const object of [...(landed?.objects ?? []), ...(progress?.segments ?? [])]) live.add(object.key);
+        if (child.child) this.#reach(child.child as string, live, nodes, partitions);
+      }
+    }
+  }
+}
+
+const runOf = (item: Item): number => Number(String(item.plan).slice(0, 8));
+
+function isFailed(path: string, failed: ReadonlySet<string>): boolean {
+  if (failed.size === 0) return false;
+  if (failed.has(path) || failed.has('')) return true;
+  for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1))
+    if (failed.has(path.slice(0, at + 1))) return true;
+  return false;
+}
