@@ -8,7 +8,7 @@ import { type StartRefreshAnswer, startRefresh } from '../shared/steps/start-ref
 import type { Opened, Session } from './session.ts';
 
 export interface WorkOptions {
-  /** Of one invocation, in milliseconds; default none. */
+  /** Of one invocation, in milliseconds; default as long as a message may stay unseen. */
   readonly timeout?: number;
   /** Batches under way at a time, per queue. */
   readonly concurrency?: number;
@@ -79,10 +79,9 @@ export async function follow(
   return runs;
 }
 
-/** Without a limit an invocation may take as long as its longest read: there is no function around it. */
-export function workerOptions({ timeout = Number.POSITIVE_INFINITY, concurrency }: WorkOptions) {
+export function workerOptions({ timeout, concurrency }: WorkOptions) {
   return {
-    timeoutMs: timeout,
+    ...(timeout === undefined ? {} : { timeoutMs: timeout }),
     ...(concurrency === undefined
       ? {}
       : { concurrency: Object.fromEntries(QUEUE_NAMES.map((queue) => [queue, concurrency])) }),

@@ -50,7 +50,7 @@ export const runCommand = (act: Act): Command =>
 export function withFollowOptions(command: Command): Command {
   return command
     .option('--concurrency <batches>', 'batches under way at a time, per queue (default 8)', wholeNumber(1, 1000))
-    .option('--timeout <time>', 'of one invocation, such as 15m (default none)', duration)
+    .option('--timeout <time>', 'of one invocation, such as 15m (default 11.5h)', duration)
     .option('--work', 'on the aws backend too, work on the messages here')
     .option('--no-work', 'leave the work to workers or functions, and wait for them')
     .option('--no-wait', 'start only');

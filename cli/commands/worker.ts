@@ -18,7 +18,7 @@ export const workerCommand = (act: Act): Command =>
     .description('work on the queues until Ctrl-C: feeds their messages to the functions, without their time limit')
     .option('--once', 'end when no run is under way any more; starts none')
     .option('--concurrency <batches>', 'batches under way at a time, per queue (default 8)', wholeNumber(1, 1000))
-    .option('--timeout <time>', 'of one invocation, such as 15m (default none)', duration)
+    .option('--timeout <time>', 'of one invocation, such as 15m (default 11.5h)', duration)
     .option('--no-schedules', 'on the embedded backend: do not start pipelines by their schedules')
     .option('--no-sweep', 'do not sweep every 5 minutes')
     .addHelpText(

@@ -22,7 +22,7 @@ export interface LocalWorkerOptions extends Pick<WorkerOptions, 'concurrency' | 
 const SWEEP_EVERY_MS = minutes(5);
 const LOOK_FOR_SCHEDULES_EVERY_MS = seconds(1);
 /** SQS bills an empty poll; a local one costs nothing, but only an idle worker gives back what a killed one held. */
-const WAIT_SECONDS = { aws: 20, embedded: 3 } as const;
+const WAIT_SECONDS = { aws: 10, embedded: 3 } as const;
 
 /** A worker that goes on until its signal fires, with what EventBridge does beside the queues: the sweep and the schedules. */
 export class LocalWorker {

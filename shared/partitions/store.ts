@@ -146,6 +146,13 @@ export class PartitionStore {
     return item && asPartition(item);
   }
 
+  /** As `mark`, but an item that has been deleted since it was read stays so. */
+  async markThere(shard: ShardKey, sk: string, plan: Plan, change: Change): Promise<PartitionRecord | undefined> {
+    const marked = { ...change, set: attributes({ ...change.set, plan }) };
+    const item = await this.#table.update({ pk: partitionKey(shard), sk }, marked, [atMost('plan', plan)]);
+    return item && asPartition(item);
+  }
+
   /**
    * Makes an item anew in this plan, on condition that it is as it was read: of several plans that find it missing, one does.
    *

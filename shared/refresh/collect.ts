@@ -211,7 +211,7 @@ class Collector {
     const items: PartitionRecord[] = [];
     for await (const item of this.#deps.partitions.all(key)) {
       if (item.child) await this.removeNode(item.child, keepsObjects);
-      if (!keepsObjects) await this.delete(objectsOf(item));
+      await this.delete(keepsObjects ? segmentsOf(item) : objectsOf(item));
       items.push(item);
     }
     const orphans = await orphansOfMarks(key, items, { carried, keepsProgress: () => true }, this.#deps);
@@ -223,6 +223,9 @@ class Collector {
 
 /** The run that is at work in a node, or was cut off there: what it will have changed is not to be seen yet. */
 const openIn = (node: NodeRecord | undefined): number => (node?.plan && node.state !== 'DONE' ? runOf(node.plan) : 0);
+
+/** Of a read that did not come to its end: nobody will go on with it. */
+const segmentsOf = ({ progress }: PartitionRecord): string[] => (progress?.segments ?? []).map(({ key }) => key);
 
 const objectsOf = ({ landed, progress }: PartitionRecord): string[] =>
   [...(landed?.objects ?? []), ...(progress?.segments ?? [])].map(({ key }) => key);

@@ -104,6 +104,7 @@ export async function planShards(
   if (left.size > 0)
     return { plan, layout, waitsFor: [...waitsFor], left: [...left.values()], step: progress.step + 1 };
   if (!(await deps.nodes.sent(task.pipeline.name, task.id, plan, [...waitsFor]))) throw new PlanSupersededError();
+  if (!task.place) await deps.runs.note(task.pipeline.name, task.run, { state: 'READING' });
   await new Completion(task.pipeline.name, deps).lookAgain(task.id, plan);
   return undefined;
 }

@@ -116,7 +116,10 @@ export class ShardWriter {
       if (action === 'delete') return this.#deps.partitions.deleteGone(this.#key, item);
       const set = action === 'gone' ? { gone: true } : action === 'keep' ? { aside: 'kept' } : {};
       const remove = UNMARKED.filter((attribute) => !(attribute in set));
-      await this.#mark(item.sk, { set, remove }, item);
+      const marked = await this.#deps.partitions.markThere(this.#key, item.sk, this.#plan, { set, remove });
+      if (marked) return this.#noteLate(marked, item);
+      // A mark on what was deleted meanwhile would bring it back, as something nobody listed.
+      if (await this.#deps.partitions.get(this.#key, item.sk)) throw new PlanSupersededError();
     });
   }
 
@@ -185,7 +188,10 @@ export class ShardWriter {
       const metadataId = metadataIdOf(metadata);
       const change = { set: attributes({ name, kind, metadata, metadataId }), remove: UNMARKED };
       const known = anew ? await this.#childMadeAnew(listed, item, change, carried) : item;
-      if (known && known.metadataId !== metadataId) await this.#mark(sk, change);
+      if (known && known.metadataId !== metadataId) {
+        if (!(await this.#deps.partitions.markThere(this.#key, sk, this.#plan, change)))
+          throw new PlanSupersededError();
+      }
       const child = known?.child ?? this.#ownIdOf(listed);
       if (!trusted.has(child))
         messages.push({ pipeline, run: this.#task.run, node: child, place, key: sk, metadataId });
@@ -285,7 +291,11 @@ export class ShardWriter {
   async #mark(sk: string, change: Change, read?: PartitionRecord): Promise<void> {
     const item = await this.#deps.partitions.mark(this.#key, sk, this.#plan, change);
     if (!item) throw new PlanSupersededError();
-    // A commit of the plan before came in between: no part names it, and what this plan does now replaces it.
+    this.#noteLate(item, read);
+  }
+
+  /** A commit of the plan before came in between: no part names it, and what this plan does now replaces it. */
+  #noteLate(item: PartitionRecord, read: PartitionRecord | undefined): void {
     const [landed] = item.landed?.objects ?? [];
     if (landed && landed.key !== read?.landed?.objects[0]?.key) {
       const keys = item.landed!.objects.map((object) => object.key);

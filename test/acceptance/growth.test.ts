@@ -108,11 +108,11 @@ describe('a layout that grows', () => {
   it('also when whoever makes it dies at any write', async () => {
     const scenario = async () => {
       const world = newWorld({ sizes: { childrenPerShard: 3, groupPartitions: 100 } });
-      fill(world, 0, 3);
+      fill(world, 0, 2);
       world.source.leaf('x/below', 'v1');
       await world.refresh();
-      fill(world, 3, 12);
-      world.source.remove('leaf-1').leaf('leaf-2', 'v2');
+      fill(world, 2, 12);
+      world.source.remove('leaf-1').leaf('leaf-0', 'v2');
       return world;
     };
     const counting = await scenario();

@@ -29,11 +29,13 @@ export class TokenIssuer {
   /** `POST /ids/auth/login`. */
   login(headers: IncomingHttpHeaders, body: string, errors: Errors): Reply {
     const form = new URLSearchParams(body);
-    if (!headers['content-type']?.startsWith('application/x-www-form-urlencoded')) {
-      return errors.reply(400, 'InvalidRequest', 'The body must be a form.');
-    }
-    if (form.get('grant_type') !== 'client_credentials') {
-      return errors.reply(400, 'UnsupportedGrantType', 'grant_type must be client_credentials.');
+    const isForm = headers['content-type']?.startsWith('application/x-www-form-urlencoded');
+    if (!isForm || form.get('grant_type') !== 'client_credentials') {
+      return errors.validation('A form with grant_type=client_credentials is expected.', {
+        line: 1,
+        column: 1,
+        character: 1,
+      });
     }
     if (!this.#isClient(headers.authorization)) {
       return errors.reply(403, 'AuthenticationError', 'Invalid credentials.');

@@ -1,5 +1,5 @@
 import { InvalidInputError } from '../../../shared/core/errors.ts';
-import { isObject } from '../../../shared/core/json.ts';
+import { isObject, type JsonValue } from '../../../shared/core/json.ts';
 
 /** What a rule may name: the token route, the five of the API, and the download of an object. */
 export const ROUTES = ['login', 'tables', 'schema', 'query', 'job', 'urls', 'download'] as const;
@@ -16,6 +16,9 @@ const FAULTS = {
   'gateway-page': { routes: ROUTES, takes: ['status'] },
   'account-disabled': { routes: ROUTES, takes: ['status'] },
   'account-not-onboarded': { routes: ROUTES, takes: ['status'] },
+  'account-under-maintenance': { routes: ROUTES, takes: ['status'] },
+  'request-type-forbidden': { routes: ROUTES, takes: ['status'] },
+  reply: { routes: ROUTES, takes: ['status', 'headers', 'body'] },
   unauthorized: { routes: ROUTES, takes: [] },
   'reset-connection': { routes: ROUTES, takes: [] },
   'snapshot-required': { routes: ['query'], takes: [] },
@@ -61,6 +64,9 @@ export interface FaultRule {
   /** Seconds or an HTTP date for `Retry-After`; without it the header is missing. */
   readonly retryAfter?: string | number;
   readonly status?: number;
+  /** Of `reply`, which answers as it is told: a string as it is, anything else as JSON. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: JsonValue;
   readonly message?: string;
   readonly milliseconds?: number;
   readonly afterBytes?: number;
@@ -136,7 +142,7 @@ const NUMBERS: Readonly<Record<string, readonly [number, number]>> = {
   nth: [1, 1e9],
   times: [1, 1e9],
   probability: [0, 1],
-  status: [400, 599],
+  status: [200, 599],
   milliseconds: [0, 3_600_000],
   afterBytes: [0, 1e12],
   secondsLeft: [0, 86_400],
@@ -157,6 +163,12 @@ function* complaintsAbout(rule: unknown): Generator<string> {
     if (!COMMON.includes(member) && !(known.takes as readonly string[]).includes(member)) {
       yield `${rule.fault} takes no ${member}`;
       continue;
+    }
+    if (
+      member === 'headers' &&
+      !(isObject(given) && Object.values(given).every((value) => typeof value === 'string'))
+    ) {
+      yield 'headers must be an object of strings';
     }
     const range = NUMBERS[member];
     if (range && !(typeof given === 'number' && given >= range[0] && given <= range[1])) {

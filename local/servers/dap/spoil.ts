@@ -19,6 +19,12 @@ export function replyOfFault(rule: FaultRule, table: TableStore | undefined, err
       return errors.reply(rule.status ?? 403, 'AccountDisabled', 'Access is forbidden.');
     case 'account-not-onboarded':
       return errors.reply(rule.status ?? 403, 'AccountNotOnboarded', 'The account is not onboarded.');
+    case 'account-under-maintenance':
+      return errors.reply(rule.status ?? 403, 'AccountUnderMaintenance', 'The account is under maintenance.');
+    case 'request-type-forbidden':
+      return errors.reply(rule.status ?? 403, 'RequestTypeForbidden', 'This kind of request is forbidden.');
+    case 'reply':
+      return asTold(rule);
     case 'unauthorized':
       return errors.unauthorized('Invalid access token.');
     case 'snapshot-required':
@@ -36,6 +42,11 @@ export function replyOfFault(rule: FaultRule, table: TableStore | undefined, err
     default:
       return undefined;
   }
+}
+
+function asTold({ status = 200, headers = {}, body = '' }: FaultRule): Reply {
+  if (typeof body === 'string') return { status, headers: { 'content-type': 'text/plain', ...headers }, body };
+  return { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) };
 }
 
 /** A reply whose length on the wire may be less than what its headers say. */

@@ -1,0 +1,56 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { History } from './history.ts';
+
+/** What a number of histories came to. */
+export interface Tally {
+  histories: number;
+  steps: number;
+  readonly faults: Record<string, number>;
+  readonly states: Record<string, number>;
+  readonly violations: { readonly seed: number; readonly violation: string }[];
+}
+
+export const newTally = (): Tally => ({ histories: 0, steps: 0, faults: {}, states: {}, violations: [] });
+
+export function addTally(into: Tally, other: Tally): void {
+  into.histories += other.histories;
+  into.steps += other.steps;
+  for (const name of ['faults', 'states'] as const)
+    for (const [kind, count] of Object.entries(other[name])) into[name][kind] = (into[name][kind] ?? 0) + count;
+  into.violations.push(...other.violations);
+}
+
+/** Runs the histories of these seeds, one after the other. */
+export async function runSeeds(seeds: Iterable<number>): Promise<Tally> {
+  const tally = newTally();
+  for (const seed of seeds) {
+    const { violation, faults, states, steps } = await new History({ seed }).run();
+    addTally(tally, {
+      histories: 1,
+      steps,
+      faults: { ...faults },
+      states: { ...states },
+      violations: violation === undefined ? [] : [{ seed, violation }],
+    });
+  }
+  return tally;
+}
+
+/** Seeds `from`, `from + every` … below `end`, in pieces, so that somebody may stop it in between. */
+export interface BatchWork {
+  readonly from: number;
+  readonly end: number;
+  readonly every: number;
+}
+
+const PIECE = 50;
+
+async function work({ from, end, every }: BatchWork): Promise<void> {
+  for (let at = from; at < end; at += every * PIECE) {
+    const seeds = Array.from({ length: PIECE }, (_, index) => at + index * every).filter((seed) => seed < end);
+    parentPort!.postMessage(await runSeeds(seeds));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+if (parentPort) void work(workerData as BatchWork);
