@@ -137,7 +137,7 @@ export class Session {
     const files = await loadPipelineFiles(settings.pipelines);
     const pipelines = catalogOf(files);
     const broken = files.flatMap((one) => ('error' in one ? [invalidPipeline(one.file, one.error)] : []));
-    const backend = openBackend(settings, this.io.env, systemClock);
+    const backend = await openBackend(settings, this.io.env, systemClock);
     const options = { backend, pipelines, log: this.#log, redactor: this.redactor, clock: systemClock };
     const deps = openRefresh(options);
     return { settings, backend, broken, deps: this.#watch?.watched(deps, backend.tables.partitions) ?? deps };

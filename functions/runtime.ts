@@ -31,7 +31,7 @@ async function open(env: Environment): Promise<Runtime> {
   const settings = readSettings(env);
   const redactor = new Redactor();
   const log = jsonLogger({ clock: systemClock, redactor, level: settings.logLevel });
-  const backend = openBackend(settings, env, systemClock);
+  const backend = await openBackend(settings, env, systemClock);
   const pipelines = await openPipelines(settings.pipelines);
   return runtimeOf(openRefresh({ backend, pipelines, log, redactor, clock: systemClock }), backend.queues);
 }

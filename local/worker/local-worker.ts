@@ -5,7 +5,7 @@ import { minutes, seconds } from '../../shared/core/units.ts';
 import type { RefreshDeps } from '../../shared/refresh/deps.ts';
 import { sweep } from '../../shared/steps/sweep.ts';
 import { pause } from './pause.ts';
-import { queueHandlers } from './run-pipelines.ts';
+import { invocationTimeoutMs, queueHandlers } from './run-pipelines.ts';
 import { type Scheduled, Scheduler } from './scheduler.ts';
 import { Worker, type WorkerOptions } from './worker.ts';
 
@@ -55,6 +55,7 @@ export class LocalWorker {
       signal: until,
       onIdle: () => backend.housekeep(),
       waitSeconds: WAIT_SECONDS[backend.kind],
+      timeoutMs: invocationTimeoutMs(backend),
       ...options,
     });
     try {

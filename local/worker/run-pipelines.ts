@@ -4,6 +4,7 @@ import { queueHandler } from '../../functions/queue-function.ts';
 import { readBytesFunction } from '../../functions/read-bytes/handler.ts';
 import { runtimeOf } from '../../functions/runtime.ts';
 import type { Backend } from '../../shared/backends/backend.ts';
+import { hours, minutes } from '../../shared/core/units.ts';
 import { QUEUE_NAMES } from '../../shared/queue/queue.ts';
 import type { RefreshDeps } from '../../shared/refresh/deps.ts';
 import { sweepRun } from '../../shared/steps/sweep.ts';
@@ -45,8 +46,8 @@ export async function workUntilDone({
     paused = new AbortController();
     return paused.signal;
   };
-  const watch = watchRuns(deps, pipelines, nextPause, finished);
   await backend.housekeep();
+  const watch = watchRuns(deps, pipelines, nextPause, finished);
   const worker = new Worker({
     queues: backend.queues,
     handlers: queueHandlers(backend, deps),
@@ -54,6 +55,7 @@ export async function workUntilDone({
     signal: AbortSignal.any([signal, finished.signal]),
     onIdle: () => recover(backend, deps, pipelines),
     onPause: () => paused.abort(),
+    timeoutMs: invocationTimeoutMs(backend),
     ...options,
   });
   try {
@@ -63,6 +65,12 @@ export async function workUntilDone({
     await watch;
   }
 }
+
+/**
+ * How long an invocation may take unless somebody says otherwise. On one machine nothing has to end a long read, since what a
+ * killed worker held is given back at once; elsewhere it is unseen until its time is over.
+ */
+export const invocationTimeoutMs = ({ kind }: Backend): number => (kind === 'aws' ? minutes(15) : hours(11.5));
 
 const LOOK_EVERY_MS = 1000;
 

@@ -110,7 +110,11 @@ export class Worker {
   async #invoke(queue: QueueName, messages: readonly ReceivedMessage[]): Promise<void> {
     const { handlers, queues, timeoutMs = DEFAULT_TIMEOUT_MS, log } = this.#options;
     const until = performance.now() + timeoutMs;
-    const context = { getRemainingTimeInMillis: () => until - performance.now(), awsRequestId: messages[0]!.messageId };
+    const context = {
+      // A worker that is to end has no time left: what is under way stops where it can go on.
+      getRemainingTimeInMillis: () => (this.#options.signal.aborted ? 0 : until - performance.now()),
+      awsRequestId: messages[0]!.messageId,
+    };
     try {
       const answer = await handlers[queue]!({ Records: messages.map(asRecord) }, context);
       const failed = new Set(

@@ -1,7 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { type Environment, EnvReader } from '../core/env.ts';
 import type { LogLevel } from '../core/logger.ts';
-import { openAws } from './aws.ts';
 import type { Backend } from './backend.ts';
 import { openEmbedded } from './embedded.ts';
 
@@ -41,6 +40,9 @@ export function readSettings(env: Environment): Settings {
   return settings;
 }
 
-export function openBackend({ backend }: Settings, env: Environment, clock: Clock): Backend {
-  return backend.kind === 'aws' ? openAws(backend) : openEmbedded({ home: backend.home, env, clock });
+/** Opens the backend that is set. The SDK is loaded only for `aws`: it takes longer than all else a command loads. */
+export async function openBackend({ backend }: Settings, env: Environment, clock: Clock): Promise<Backend> {
+  if (backend.kind === 'embedded') return openEmbedded({ home: backend.home, env, clock });
+  const { openAws } = await import('./aws.ts');
+  return openAws(backend);
 }

@@ -48,14 +48,25 @@ export function errorFacts(error: unknown, redact: (text: string) => string = (t
       retryable: false,
     };
   }
-  const cause = error.cause instanceof Error && error.cause.message ? ` (${error.cause.message})` : '';
   return {
     name: error.name,
     code: error instanceof IngestError ? error.code : codeOf(error),
-    message: redact(error.message + cause).slice(0, MESSAGE_MAX_CHARS),
+    message: redact(withCauses(error)).slice(0, MESSAGE_MAX_CHARS),
     retryable: isRetryable(error),
     ...(error instanceof IngestError || !error.stack ? {} : { stack: redact(error.stack).slice(0, STACK_MAX_CHARS) }),
   };
+}
+
+/** The message, and behind it what caused it, down to the root; what is said already is not said again. */
+function withCauses(error: Error): string {
+  let text = error.message;
+  const seen = new Set<unknown>([error]);
+  for (let cause = error.cause; cause instanceof Error && !seen.has(cause); cause = cause.cause) {
+    seen.add(cause);
+    const said = cause.message || codeOf(cause);
+    if (!text.includes(said)) text += ` (${said})`;
+  }
+  return text;
 }
 
 function codeOf(error: Error): string {

@@ -168,16 +168,13 @@ export function sqsQueues(
         WaitTimeSeconds: waitSeconds,
         MessageSystemAttributeNames: ['ApproximateReceiveCount'],
       });
-      try {
-        const { Messages = [] } = await named(`receive from ${queue}`, () =>
-          client.send(command, { abortSignal: signal }),
-        );
-        return Messages.map(received);
-      } catch (error) {
-        // What SQS may have handed out just then is delivered again when its timeout is over.
-        if (signal?.aborted) return [];
-        throw error;
-      }
+      // The call itself is not aborted: what SQS handed out to a call that nobody waits for would stay unseen until its
+      // timeout is over, which may be hours.
+      const { Messages = [] } = await named(`receive from ${queue}`, () => client.send(command));
+      const messages = Messages.map(received);
+      if (!signal?.aborted) return messages;
+      await Promise.all(messages.map(({ receiptHandle }) => this.retryAfter(queue, receiptHandle, 0)));
+      return [];
     },
 
     delete: (queue, receiptHandles) => remove(urls[queue], queue, receiptHandles),

@@ -38,7 +38,7 @@ export function classifyReply(facts: ReplyFacts, now: Date): RefusedReplyError {
   if (status === 429) return new RateLimitedError(base, facts, parseRetryAfter(facts.headers['retry-after'], now));
   if (!error) {
     if (status === 401) return new AuthenticationError(base, facts);
-    if (status === 504) return new GatewayTimeoutError('', facts);
+    if (status === 504) return new GatewayTimeoutError(base, facts);
     return new ServerError(facts);
   }
   return BY_TYPE[plainType(base.type)]?.(base, facts, error) ?? byMembers(base, facts, error);
@@ -75,7 +75,7 @@ const BY_TYPE: Readonly<Record<string, Classifier | undefined>> = {
   outofrange: (base, facts, error) => new OutOfRangeError(base, facts, rangeOf(error)),
   snapshotrequired: (base, facts, error) => new SnapshotRequiredError(base, facts, rangeOf(error)),
   processing: (base, facts) => processing(base, facts),
-  gatewaytimeout: (base, facts) => new GatewayTimeoutError(base.message, facts),
+  gatewaytimeout: (base, facts) => new GatewayTimeoutError(base, facts),
 };
 
 function byMembers(base: OperationErrorBody, facts: ReplyFacts, error: Record<string, unknown>): RefusedReplyError {
@@ -88,7 +88,7 @@ function byMembers(base: OperationErrorBody, facts: ReplyFacts, error: Record<st
     return new Kind(base, facts, rangeOf(error));
   }
   if (status === 504 || (typeof error.message === 'string' && Object.keys(error).length === 1)) {
-    return new GatewayTimeoutError(base.message, facts);
+    return new GatewayTimeoutError(base, facts);
   }
   if (base.type !== '' && base.uuid !== '' && typeof error.message === 'string') return processing(base, facts);
   return new ServerError(facts);

@@ -207,8 +207,8 @@ export class GatewayTimeoutError extends IngestError {
   readonly retryable = true;
   readonly facts: ReplyFacts;
 
-  constructor(message: string, facts: ReplyFacts) {
-    super(message || 'the gateway timed out');
+  constructor({ uuid, message }: Pick<OperationErrorBody, 'uuid' | 'message'>, facts: ReplyFacts) {
+    super(`${message || 'the gateway timed out'}${uuid ? ` uuid=${uuid}` : ''}`);
     this.facts = facts;
   }
 }
