@@ -22,6 +22,7 @@ import { EXIT } from './errors.ts';
 import type { Io } from './io.ts';
 import { type GlobalOptions, globalOptions } from './options.ts';
 import { Session } from './session.ts';
+import { packageVersion } from './version.ts';
 
 const GROUPS: readonly { readonly title: string; readonly commands: readonly ((act: Act) => Command)[] }[] = [
   { title: 'Refreshing:', commands: [exampleCommand, planCommand, runCommand, workerCommand] },
@@ -70,6 +71,7 @@ export function buildProgram(io: Io, redactor: Redactor): { program: Command; ex
     };
   const program = new Command('landfall')
     .description('Lists sources, reads what is new or changed, and lands the bytes exactly once.')
+    .version(packageVersion(), '-V, --version', 'print the version')
     .optionsGroup('Options of every command:')
     .addHelpText('after', EXIT_CODES);
   for (const option of globalOptions()) program.addOption(option);

@@ -1,3 +1,4 @@
+import type { MeterLine } from '../shared/core/meter.ts';
 import { landedCount } from '../shared/nodes/totals.ts';
 import type { RunRecord } from '../shared/runs/store.ts';
 import { bytesText, type Column, countText, secondsText } from './text.ts';
@@ -27,6 +28,8 @@ export interface RunView {
   /** Key of the tree's manifest, and whether this run published it. */
   readonly manifest?: string;
   readonly published: boolean;
+  /** Requests to the backend by service, operation and resource, with billed units, where one process worked alone. */
+  readonly requests?: readonly MeterLine[];
   readonly warnings?: readonly string[];
   readonly error?: { readonly code: string; readonly name: string; readonly message: string };
 }
@@ -60,6 +63,7 @@ export function runView(pipeline: string, record: RunRecord): RunView {
       : {}),
     ...(manifest ? { manifest } : {}),
     published: publishedAt !== undefined,
+    ...(record.requests ? { requests: record.requests } : {}),
     ...(warnings && warnings.size > 0 ? { warnings: [...warnings] } : {}),
     ...(error ? { error: { code: error.code, name: error.name, message: error.message } } : {}),
   };

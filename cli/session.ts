@@ -5,6 +5,7 @@ import { openBackend, readSettings, type Settings } from '../shared/backends/con
 import { systemClock } from '../shared/core/clock.ts';
 import { type Deadline, noDeadline } from '../shared/core/deadline.ts';
 import { jsonLogger, type Logger } from '../shared/core/logger.ts';
+import { newMeter } from '../shared/core/meter.ts';
 import type { Redactor } from '../shared/core/redaction.ts';
 import { catalogOf, type InvalidPipelineError, invalidPipeline } from '../shared/pipelines/catalog.ts';
 import { loadPipelineFiles } from '../shared/pipelines/folder.ts';
@@ -138,7 +139,8 @@ export class Session {
     const pipelines = catalogOf(files);
     const broken = files.flatMap((one) => ('error' in one ? [invalidPipeline(one.file, one.error)] : []));
     const backend = await openBackend(settings, this.io.env, systemClock);
-    const options = { backend, pipelines, log: this.#log, redactor: this.redactor, clock: systemClock };
+    const meter = newMeter();
+    const options = { backend, pipelines, log: this.#log, redactor: this.redactor, clock: systemClock, meter };
     const deps = openRefresh(options);
     return { settings, backend, broken, deps: this.#watch?.watched(deps, backend.tables.partitions) ?? deps };
   }

@@ -3,6 +3,8 @@ export interface Meter {
   count(service: string, operation: string, facts?: MeterFacts): void;
   /** What was counted so far, one line for each service, operation and resource. */
   snapshot(): MeterLine[];
+  /** What was counted for one pipeline since it was last taken. */
+  take(pipeline: string): MeterLine[];
 }
 
 export interface MeterFacts {
@@ -13,6 +15,8 @@ export interface MeterFacts {
   readonly bytes?: number;
   /** The table, queue or bucket. */
   readonly resource?: string;
+  /** For which pipeline, where that is known. */
+  readonly pipeline?: string | undefined;
 }
 
 /** Plain JSON, so that it can be kept with a run. */
@@ -26,12 +30,23 @@ export interface MeterLine {
 }
 
 export function newMeter(): Meter {
-  const lines = new Map<string, MeterLine>();
+  const all = new Map<string, MeterLine>();
+  const byPipeline = new Map<string, Map<string, MeterLine>>();
   return {
-    count(service, operation, { requests = 1, units = 0, bytes = 0, resource } = {}) {
-      addLine(lines, { service, operation, ...(resource !== undefined && { resource }), requests, units, bytes });
+    count(service, operation, { requests = 1, units = 0, bytes = 0, resource, pipeline } = {}) {
+      const line = { service, operation, ...(resource !== undefined && { resource }), requests, units, bytes };
+      addLine(all, line);
+      if (pipeline === undefined) return;
+      const own = byPipeline.get(pipeline) ?? new Map<string, MeterLine>();
+      byPipeline.set(pipeline, own);
+      addLine(own, line);
     },
-    snapshot: () => [...lines.values()],
+    snapshot: () => [...all.values()],
+    take(pipeline) {
+      const own = byPipeline.get(pipeline);
+      byPipeline.delete(pipeline);
+      return [...(own?.values() ?? [])];
+    },
   };
 }
 

@@ -8,6 +8,12 @@ import { writeRequests } from './parts.ts';
  */
 export type ObjectOperation = 'put' | 'list' | 'get' | 'head' | 'delete';
 
+/** Every key begins with its pipeline, those of `staging/` after that. */
+function pipelineOf(key: string | undefined): string | undefined {
+  const [first, second] = key?.split('/', 2) ?? [];
+  return first === 'staging' ? second : first;
+}
+
 /** S3's limit for one request. */
 const KEYS_PER_REQUEST = 1000;
 
@@ -18,24 +24,28 @@ const KEYS_PER_REQUEST = 1000;
  * @param resource the bucket
  */
 export function meteredObjects(objects: Objects, meter: Meter, resource?: string): Objects {
-  const count = (operation: ObjectOperation, facts: { requests?: number; bytes?: number } = {}): void => {
-    meter.count('s3', operation, { ...facts, ...(resource !== undefined && { resource }) });
+  const count = (
+    operation: ObjectOperation,
+    key: string | undefined,
+    facts: { requests?: number; bytes?: number } = {},
+  ): void => {
+    meter.count('s3', operation, { ...facts, ...(resource !== undefined && { resource }), pipeline: pipelineOf(key) });
   };
 
   return {
     create: (key, options) =>
-      meteredWriter(objects.create(key, options), (requests, bytes) => count('put', { requests, bytes })),
+      meteredWriter(objects.create(key, options), (requests, bytes) => count('put', key, { requests, bytes })),
 
     async put(key, data, options) {
       const stored = await objects.put(key, data, options);
       // A condition that did not hold costs a request too.
-      count('put', { bytes: stored ? data.byteLength : 0 });
+      count('put', key, { bytes: stored ? data.byteLength : 0 });
       return stored;
     },
 
     async get(key) {
       const got = await objects.get(key);
-      count('get', { bytes: got?.data.byteLength ?? 0 });
+      count('get', key, { bytes: got?.data.byteLength ?? 0 });
       return got;
     },
 
@@ -47,19 +57,19 @@ export function meteredObjects(objects: Objects, meter: Meter, resource?: string
           yield chunk;
         }
       } finally {
-        count('get', { bytes });
+        count('get', key, { bytes });
       }
     },
 
     async head(key) {
       const stored = await objects.head(key);
-      count('head');
+      count('head', key);
       return stored;
     },
 
     async delete(keys) {
       await objects.delete(keys);
-      if (keys.length > 0) count('delete', { requests: Math.ceil(keys.length / KEYS_PER_REQUEST) });
+      if (keys.length > 0) count('delete', keys[0], { requests: Math.ceil(keys.length / KEYS_PER_REQUEST) });
     },
 
     async *list(prefix) {
@@ -70,7 +80,7 @@ export function meteredObjects(objects: Objects, meter: Meter, resource?: string
           yield key;
         }
       } finally {
-        count('list', { requests: Math.max(1, Math.ceil(keys / KEYS_PER_REQUEST)) });
+        count('list', prefix, { requests: Math.max(1, Math.ceil(keys / KEYS_PER_REQUEST)) });
       }
     },
 

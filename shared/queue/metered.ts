@@ -14,16 +14,16 @@ const BILLED_CHUNK_BYTES = 64 * KIB;
  * as the resource, units of 64 KiB chunks. What failed is not counted, nor is what the SDK repeated.
  */
 export function meteredQueues(queues: Queues, meter: Meter): Queues {
-  const count = (queue: QueueName, operation: QueueOperation, bytes = 0): void => {
+  const count = (queue: QueueName, operation: QueueOperation, bytes = 0, pipeline?: string): void => {
     const units = Math.max(1, Math.ceil(bytes / BILLED_CHUNK_BYTES));
-    meter.count('sqs', operation, { units, bytes, resource: queue });
+    meter.count('sqs', operation, { units, bytes, resource: queue, pipeline });
   };
 
   return {
     async send(queue, messages) {
       await queues.send(queue, messages);
       for (const batch of outgoingBatches(messages, checkOutgoing(queue, messages))) {
-        count(queue, 'send', bytesOf(batch));
+        count(queue, 'send', bytesOf(batch), batch[0]?.group);
       }
     },
 

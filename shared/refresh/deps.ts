@@ -2,6 +2,7 @@ import type { ConnectorService } from '../connectors/service.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Deadline } from '../core/deadline.ts';
 import type { Logger } from '../core/logger.ts';
+import type { Meter } from '../core/meter.ts';
 import type { Redactor } from '../core/redaction.ts';
 import { type EpochMs, epochMs } from '../core/units.ts';
 import type { Objects } from '../landing/objects.ts';
@@ -26,6 +27,8 @@ export interface RefreshDeps {
   readonly runs: RunStore;
   readonly queues: Pick<Queues, 'send'>;
   readonly objects: Objects;
+  /** Counts the requests to the backend; what a run took is kept with it, as counted by the process that ends it. */
+  readonly meter?: Meter;
   /** A local folder for what a listing spools; `/tmp` on Lambda. */
   readonly spoolFolder: string;
   readonly sizes: Sizes;

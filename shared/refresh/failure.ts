@@ -31,7 +31,8 @@ export async function countFailure(
 
 /** Ends a run and, if one is pending, begins the next. A run that is over already stays as it ended. */
 export async function endRun(pipeline: string, run: number, outcome: RunOutcome, deps: RefreshDeps): Promise<void> {
-  const ended = await deps.runs.end(pipeline, run, outcome, nowMs(deps));
+  const requests = deps.meter?.take(pipeline);
+  const ended = await deps.runs.end(pipeline, run, { ...outcome, ...(requests ? { requests } : {}) }, nowMs(deps));
   if (!ended) return;
   const facts = { pipeline, run, state: outcome.state, ...(outcome.error ? { error: outcome.error } : {}) };
   if (outcome.state === 'FAILED') deps.log.error('run failed', facts);

@@ -58,6 +58,7 @@ export function openRefresh({
     queues: meter ? meteredQueues(backend.queues, meter) : backend.queues,
     objects: meter ? meteredObjects(backend.objects, meter) : backend.objects,
     spoolFolder,
+    ...(meter ? { meter } : {}),
     sizes: SIZES,
   };
 }

@@ -1,4 +1,5 @@
 import type { ErrorFacts } from '../core/errors.ts';
+import type { MeterLine } from '../core/meter.ts';
 import { addMs, days, type EpochMs, toTtl } from '../core/units.ts';
 import { attributes } from '../nodes/store.ts';
 import type { RunTotals, Totals } from '../nodes/totals.ts';
@@ -54,6 +55,8 @@ export interface RunRecord {
   readonly manifest?: string;
   readonly publishedAt?: EpochMs;
   readonly error?: ErrorFacts;
+  /** Requests to the backend, as the process that ended the run has counted them. */
+  readonly requests?: readonly MeterLine[];
   /** Partitions and listings that failed so far, for a threshold. */
   readonly failures?: number;
   readonly warnings?: ReadonlySet<string>;
@@ -208,7 +211,7 @@ export class RunStore {
   }
 }
 
-export type RunOutcome = Pick<RunRecord, 'state' | 'totals' | 'ran' | 'manifest' | 'error'>;
+export type RunOutcome = Pick<RunRecord, 'state' | 'totals' | 'ran' | 'manifest' | 'error' | 'requests'>;
 
 const ACTIVE = 'ACTIVE';
 const HISTORY_KEPT = days(400);

@@ -22,15 +22,20 @@ const GET_BATCH_ITEMS = 100;
 const WRITE_BATCH_ITEMS = 25;
 
 function meteredTable(table: Table, resource: TableName, meter: Meter): Table {
-  const count = (operation: TableOperation, facts: { requests?: number; units: number; bytes: number }) => {
-    // A batch of nothing is no request.
-    if (facts.requests !== 0) meter.count('dynamodb', operation, { ...facts, resource });
+  const count = (
+    operation: TableOperation,
+    pk: string | undefined,
+    facts: { requests?: number; units: number; bytes: number },
+  ) => {
+    // A batch of nothing is no request. Every partition key begins with the pipeline's name.
+    if (facts.requests !== 0)
+      meter.count('dynamodb', operation, { ...facts, resource, pipeline: pk?.split('#', 1)[0] });
   };
 
   return {
     async get(key) {
       const item = await table.get(key);
-      count('get', item ? read([item]) : { units: 1, bytes: 0 });
+      count('get', key.pk, item ? read([item]) : { units: 1, bytes: 0 });
       return item;
     },
 
@@ -39,7 +44,11 @@ function meteredTable(table: Table, resource: TableName, meter: Meter): Table {
       const asked = lastOfEachKey(keys).length;
       const { units, bytes } = read(items);
       // What is not there costs a unit too.
-      count('batchGet', { requests: Math.ceil(asked / GET_BATCH_ITEMS), units: units + asked - items.length, bytes });
+      count('batchGet', keys[0]?.pk, {
+        requests: Math.ceil(asked / GET_BATCH_ITEMS),
+        units: units + asked - items.length,
+        bytes,
+      });
       return items;
     },
 
@@ -49,40 +58,43 @@ function meteredTable(table: Table, resource: TableName, meter: Meter): Table {
         pages++;
         const bytes = sum(page.map(itemBytes));
         // Of a page the sum is rounded, not each item.
-        count('query', { units: readUnits(bytes), bytes });
+        count('query', pk, { units: readUnits(bytes), bytes });
         yield page;
       }
-      if (pages === 0) count('query', { units: 1, bytes: 0 });
+      if (pages === 0) count('query', pk, { units: 1, bytes: 0 });
     },
 
     async put(item, condition) {
       const done = await table.put(item, condition);
-      count('put', written([item]));
+      count('put', item.pk, written([item]));
       return done;
     },
 
     async update(key, change, condition) {
       const item = await table.update(key, change, condition);
-      count('update', item ? written([item]) : { units: 1, bytes: 0 });
+      count('update', key.pk, item ? written([item]) : { units: 1, bytes: 0 });
       return item;
     },
 
     async delete(key, condition) {
       const done = await table.delete(key, condition);
-      count('delete', { units: 1, bytes: 0 });
+      count('delete', key.pk, { units: 1, bytes: 0 });
       return done;
     },
 
     async putMany(items) {
       await table.putMany(items);
       const distinct = lastOfEachKey(items);
-      count('batchWrite', { requests: Math.ceil(distinct.length / WRITE_BATCH_ITEMS), ...written(distinct) });
+      count('batchWrite', items[0]?.pk, {
+        requests: Math.ceil(distinct.length / WRITE_BATCH_ITEMS),
+        ...written(distinct),
+      });
     },
 
     async deleteMany(keys) {
       await table.deleteMany(keys);
       const { length } = lastOfEachKey(keys);
-      count('batchWrite', { requests: Math.ceil(length / WRITE_BATCH_ITEMS), units: length, bytes: 0 });
+      count('batchWrite', keys[0]?.pk, { requests: Math.ceil(length / WRITE_BATCH_ITEMS), units: length, bytes: 0 });
     },
   };
 }

@@ -47,6 +47,9 @@ describe('landfall run', () => {
         totalBytes: 1,
         manifest: expect.stringMatching(/^data\/manifest\/.*\.json\.gz$/),
         published: true,
+        requests: expect.arrayContaining([
+          { service: 's3', operation: 'put', requests: expect.any(Number), units: 0, bytes: expect.any(Number) },
+        ]),
         resumed: false,
       },
     ]);

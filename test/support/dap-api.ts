@@ -44,7 +44,11 @@ export class DapApi {
   }
 
   /** Sends a request as it is told, without a token. */
-  async send(method: string, path: string, init: { headers?: Record<string, string>; body?: string } = {}): Promise<Answer> {
+  async send(
+    method: string,
+    path: string,
+    init: { headers?: Record<string, string>; body?: string } = {},
+  ): Promise<Answer> {
     const response = await fetch(path.startsWith('http') ? path : this.server.url + path, { method, ...init });
     const text = await response.text();
     const isJson = response.headers.get('content-type') === 'application/json';

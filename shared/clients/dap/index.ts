@@ -85,6 +85,7 @@ export {
   type JobStatus,
   type ObjectReference as Object,
   type ObjectReference,
+  parseUrl,
   type Resource,
   type ResourceResult,
   type TableJob,

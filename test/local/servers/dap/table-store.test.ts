@@ -52,26 +52,33 @@ describe('a table over time', () => {
     );
     const names = fc.constantFrom('users', 'accounts', 'courses', 'enrollments', 'roles');
     fc.assert(
-      fc.property(fc.integer(), fc.integer({ min: 1, max: 60 }), names, fc.boolean(), fc.array(step), (seed, rows, name, includesFrom, steps) => {
-        const { time, table } = world({ seed, rows });
-        const store = table(name);
-        let { watermark } = store;
-        let copy = snapshotOf(store.view());
-        for (const event of steps) {
-          if ('advance' in event) time.now += event.advance * 1_000_000;
-          else if ('upsert' in event) store.upsert(keyOf(store, event.upsert), { name: 'by hand' });
-          else if ('remove' in event) store.delete(keyOf(store, event.remove));
-          else store.evolveSchema();
-          if (seed % 3 === 0) continue;
+      fc.property(
+        fc.integer(),
+        fc.integer({ min: 1, max: 60 }),
+        names,
+        fc.boolean(),
+        fc.array(step),
+        (seed, rows, name, includesFrom, steps) => {
+          const { time, table } = world({ seed, rows });
+          const store = table(name);
+          let { watermark } = store;
+          let copy = snapshotOf(store.view());
+          for (const event of steps) {
+            if ('advance' in event) time.now += event.advance * 1_000_000;
+            else if ('upsert' in event) store.upsert(keyOf(store, event.upsert), { name: 'by hand' });
+            else if ('remove' in event) store.delete(keyOf(store, event.remove));
+            else store.evolveSchema();
+            if (seed % 3 === 0) continue;
+            const view = store.view();
+            copy = applied(copy, all(view.changes(since(watermark, view, includesFrom))));
+            watermark = view.watermark;
+          }
           const view = store.view();
           copy = applied(copy, all(view.changes(since(watermark, view, includesFrom))));
-          watermark = view.watermark;
-        }
-        const view = store.view();
-        copy = applied(copy, all(view.changes(since(watermark, view, includesFrom))));
 
-        expect(sorted(copy)).toEqual(sorted(snapshotOf(view)));
-      }),
+          expect(sorted(copy)).toEqual(sorted(snapshotOf(view)));
+        },
+      ),
       { numRuns: 150 },
     );
   });
@@ -122,7 +129,16 @@ describe('a table over time', () => {
       time.now = START + hour * HOUR;
       expect(table('users').watermark).toBe(START + hour * HOUR);
       const view = table('users').view();
-      expect(all(view.changes({ from: START + hour * HOUR - 1_000_000, includesFrom: true, to: view.watermark, includesTo: true }))).not.toEqual([]);
+      expect(
+        all(
+          view.changes({
+            from: START + hour * HOUR - 1_000_000,
+            includesFrom: true,
+            to: view.watermark,
+            includesTo: true,
+          }),
+        ),
+      ).not.toEqual([]);
     }
     expect(table('roles').watermark).toBe(START);
   });
