@@ -45,16 +45,20 @@ export class ContextError extends IngestError {
   }
 }
 
+interface KeptContext {
+  readonly builtAt: number;
+  readonly credential: string;
+  readonly source: Promise<OpenSource>;
+}
+
 const SLOW_MS = seconds(30);
 
 export function connectorService(options: ConnectorServiceOptions): ConnectorService {
   const { secrets, clock, log, redactor, contextTtlMs = minutes(50) } = options;
-  const kept = new Map<string, { readonly builtAt: number; readonly source: Promise<OpenSource> }>();
+  const kept = new Map<string, KeptContext>();
 
-  async function build(pipeline: Pipeline, signal: AbortSignal): Promise<OpenSource> {
+  async function build(pipeline: Pipeline, credential: string, signal: AbortSignal): Promise<OpenSource> {
     const { connector } = pipeline.source;
-    // A secret that is missing keeps its own error: it names where it was looked for.
-    const credential = pipeline.credentials ? await secrets.get(pipeline.credentials.secret) : '';
     redactor.add(credential);
     const began = epochMs(clock());
     try {
@@ -68,17 +72,34 @@ export function connectorService(options: ConnectorServiceOptions): ConnectorSer
     }
   }
 
+  /** Asked for each time: the secrets are kept for a while themselves, and a rotated one needs a new context. */
+  async function credentialOf({ credentials }: Pipeline, known: KeptContext | undefined): Promise<string> {
+    if (!credentials) return '';
+    try {
+      return await secrets.get(credentials.secret);
+    } catch (error) {
+      // A secret that is missing keeps its own error: it names where it was looked for.
+      if (!known) throw error;
+      return known.credential;
+    }
+  }
+
+  const fresh = (known: KeptContext | undefined) =>
+    known && epochMs(clock()) - known.builtAt < contextTtlMs ? known : undefined;
+
   return {
-    open(pipeline, signal) {
+    async open(pipeline, signal) {
       const key = `${pipeline.name} ${pipeline.versions}`;
+      const credential = await credentialOf(pipeline, fresh(kept.get(key)));
+      // Looked up only now, and set without waiting in between: of two that open at a time one builds.
       const known = kept.get(key);
-      const now = epochMs(clock());
-      if (known && now - known.builtAt < contextTtlMs) return known.source;
+      if (known && fresh(known)?.credential === credential) return known.source;
       known?.source.then(closeSource, () => {});
-      const source = build(pipeline, signal);
-      kept.set(key, { builtAt: now, source });
+      const source = build(pipeline, credential, signal);
+      const built = { builtAt: epochMs(clock()), credential, source };
+      kept.set(key, built);
       // A failure is not kept: the next message tries again.
-      source.catch(() => kept.delete(key));
+      source.catch(() => kept.get(key) === built && kept.delete(key));
       return source;
     },
     async close() {

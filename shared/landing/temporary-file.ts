@@ -3,6 +3,7 @@ import { type BigIntStats, futimesSync } from 'node:fs';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { bytes, MIB } from '../core/units.ts';
+import { DIRECT_BLOCK_BYTES, DirectFile } from './direct-file.ts';
 import type { Directories } from './directories.ts';
 import { isMissing } from './folder-errors.ts';
 import { TEMPORARY } from './object-key.ts';
@@ -13,6 +14,7 @@ export class TemporaryFile {
   readonly path: string;
   readonly #directories: Directories;
   #opening: Promise<FileHandle> | undefined;
+  #direct: Promise<DirectFile | undefined> | undefined;
   #unsyncedBytes = 0;
   #syncing: Promise<void> | undefined;
   #syncFailed = false;
@@ -25,11 +27,13 @@ export class TemporaryFile {
 
   async write(data: Uint8Array, position: number): Promise<void> {
     const handle = await this.#open();
-    for (let at = 0; at < data.byteLength; ) {
+    const isBlock = data.byteLength === DIRECT_BLOCK_BYTES && position % DIRECT_BLOCK_BYTES === 0;
+    const written = isBlock ? await this.#writeDirectly(data, position) : 0;
+    for (let at = written; at < data.byteLength; ) {
       // A disk that is nearly full takes a part; the next call tells why.
       at += (await handle.write(data, at, data.byteLength - at, position + at)).bytesWritten;
     }
-    this.#unsyncedBytes += data.byteLength;
+    this.#unsyncedBytes += data.byteLength - written;
     if (this.#unsyncedBytes >= SYNC_EVERY_BYTES && !this.#syncing) this.#startSync(handle);
   }
 
@@ -75,7 +79,13 @@ export class TemporaryFile {
     }
   }
 
+  async #writeDirectly(block: Uint8Array, position: number): Promise<number> {
+    this.#direct ??= DirectFile.open(this.path);
+    return (await this.#direct)?.write(block, position) ?? 0;
+  }
+
   async #close(): Promise<void> {
+    await (await this.#direct)?.close();
     await (await this.#opening)?.close();
   }
 

@@ -113,7 +113,8 @@ export interface FeedShard {
   readonly missing: readonly number[];
   /** The cursor that covers what landed of the newest generation before the first of those. */
   readonly position?: JsonValue;
-  /** When the oldest partition in it landed. */
+  /** The lowest number that stands in it, and when the oldest partition landed. */
+  readonly lowest?: number;
   readonly oldestAt?: EpochMs;
 }
 
@@ -198,6 +199,7 @@ export class NodeStore {
     return this.#updateNode(pipeline, id, change, [equals('plan', plan), ...unbuiltSince(builds)]);
   }
 
+  /** A feed also gets a new version: a listing that began at the position before may not open its plan any more. */
   sent(
     pipeline: string,
     id: string,
@@ -206,7 +208,7 @@ export class NodeStore {
     feed?: FeedState,
   ): Promise<NodeRecord | undefined> {
     const set = attributes({ state: 'SENT', shards, feed });
-    return this.changeInPlan(pipeline, id, plan, { set });
+    return this.changeInPlan(pipeline, id, plan, { set, ...(feed ? { increment: { version: 1 } } : {}) });
   }
 
   /** Says that a listing which takes long is going on, so that the sweep does not begin another. */

@@ -135,7 +135,7 @@ class Fields {
     this.#complaints = complaints;
     this.#prefix = prefix;
     this.#body = isObject(body) ? body : {};
-    if (!isObject(body)) this.#complain(prefix || 'the message', 'a JSON object', body);
+    if (!isObject(body)) this.#complaints.push(complaint(prefix.slice(0, -1) || 'the message', 'a JSON object', body));
   }
 
   inner(name: string, value: unknown): Fields {
@@ -189,9 +189,13 @@ class Fields {
   }
 
   #complain(name: string, expected: string, got: unknown): void {
-    const shown = got === undefined ? 'nothing' : (JSON.stringify(got)?.slice(0, 60) ?? typeof got);
-    this.#complaints.push(`${this.#prefix}${name} must be ${expected}, got ${shown}`);
+    this.#complaints.push(complaint(`${this.#prefix}${name}`, expected, got));
   }
+}
+
+function complaint(name: string, expected: string, got: unknown): string {
+  const shown = got === undefined ? 'nothing' : (JSON.stringify(got)?.slice(0, 60) ?? typeof got);
+  return `${name} must be ${expected}, got ${shown}`;
 }
 
 const TEXT_MAX_CHARS = 4096;

@@ -10,6 +10,7 @@ import type { PartitionRecord } from '../partitions/store.ts';
 import type { Pipeline } from '../pipelines/define.ts';
 import { nowMs, type RefreshDeps } from './deps.ts';
 import { orphansOfMarks } from './orphans.ts';
+import { ShownSince } from './shown-since.ts';
 
 /**
  * Carries out the garbage lists of a pipeline: those of runs before which no manifest is kept any more. Everything on a list
@@ -23,13 +24,14 @@ export async function collectGarbage(pipeline: Pipeline, deps: RefreshDeps, outO
   const collector = new Collector(pipeline.name, upTo, deps);
   for await (const key of deps.objects.list(garbagePrefix(pipeline.name))) {
     if (runOfGarbageKey(key) > upTo || outOfTime()) break;
-    for (const garbage of await readGarbage(deps.objects, key)) await collector.carryOut(garbage);
-    await collector.endList();
-    // Last: cut off before it, the list is carried out again, which finds nothing left.
-    await collector.delete([key]);
+    await collector.carryOutList(key);
   }
+  await collector.endLists();
   return collector.deleted;
 }
+
+/** So many lists share what they put off. */
+const LISTS_AT_ONCE = 100;
 
 /** The newest run that published long enough ago for the manifests before it to be gone. */
 async function collectableRun({ name, removeGraceHours }: Pipeline, deps: RefreshDeps): Promise<number | undefined> {
@@ -53,29 +55,39 @@ class Collector {
   readonly #deps: RefreshDeps;
   /** What a shard names, kept for the lines of one list. */
   readonly #named = new Map<string, Promise<Named>>();
+  readonly #shownSince: ShownSince;
   /** Lines for the lists of later runs. */
   readonly #later = new Map<number, Garbage[]>();
+  readonly #ended: string[] = [];
   deleted = 0;
 
   constructor(pipeline: string, upTo: number, deps: RefreshDeps) {
     this.#pipeline = pipeline;
     this.#upTo = upTo;
     this.#deps = deps;
+    this.#shownSince = new ShownSince(pipeline, deps);
   }
 
-  async carryOut(garbage: Garbage): Promise<void> {
+  async carryOutList(key: string): Promise<void> {
+    for (const garbage of await readGarbage(this.#deps.objects, key)) await this.#carryOut(garbage);
+    this.#named.clear();
+    this.#ended.push(key);
+    if (this.#ended.length >= LISTS_AT_ONCE) await this.endLists();
+  }
+
+  async #carryOut(garbage: Garbage): Promise<void> {
     switch (garbage.kind) {
       case 'objects': {
         const { keys, changedIn } = await this.#unnamed(garbage.node, garbage.name, garbage.keys);
-        return this.#unlessLater({ ...garbage, keys }, changedIn, () => this.delete(keys));
+        return this.#unlessLater({ ...garbage, keys }, garbage.node, changedIn, () => this.delete(keys));
       }
       case 'manifests': {
         const { keys, changedIn } = await this.#unnamedManifests(garbage.node, garbage.keys);
-        return this.#unlessLater({ ...garbage, keys }, changedIn, () => this.delete(keys));
+        return this.#unlessLater({ ...garbage, keys }, garbage.node, changedIn, () => this.delete(keys));
       }
       case 'files': {
         const { keys, changedIn } = await this.#unnamedFiles(garbage.keys);
-        return this.#unlessLater({ ...garbage, keys }, changedIn, () => this.delete(keys));
+        return this.#unlessLater({ ...garbage, keys }, undefined, changedIn, () => this.delete(keys));
       }
       case 'layout':
         return this.#layout(garbage.node, garbage.layout, garbage.shards);
@@ -83,19 +95,35 @@ class Collector {
         const { named, changedIn } = await this.#isNamed(garbage);
         if (named) return;
         const remove = () => this.removeNode(garbage.node, garbage.keepsObjects === true);
-        return this.#unlessLater(garbage, changedIn, remove);
+        return this.#unlessLater(garbage, garbage.parent, changedIn, remove);
       }
     }
   }
 
   /**
    * A line was written before what it tells happened, and that may have come much later, or in another way: then manifests
-   * which are still kept name it. So what dropped out in a run that is not collected yet goes on the list of that run.
+   * which are still kept name it. So what dropped out in a run that is not collected yet goes on the list of that run, and
+   * what a node above may still show is looked at again after the next one.
+   *
+   * @param node the node that named it; after it was looked at, so that what it shows now no longer names it
+   * @param changedIn the run in which what was looked at last changed
    */
-  async #unlessLater(garbage: Garbage, changedIn: number, carryOut: () => Promise<void>): Promise<void> {
-    if (garbage.putOff || changedIn <= this.#upTo) return carryOut();
+  async #unlessLater(
+    garbage: Garbage,
+    node: string | undefined,
+    changedIn: number,
+    carryOut: () => Promise<void>,
+  ): Promise<void> {
     if ('keys' in garbage && garbage.keys.length === 0) return;
-    this.#later.set(changedIn, [...(this.#later.get(changedIn) ?? []), { ...garbage, putOff: true }]);
+    if (garbage.putOff) return carryOut();
+    const since = node === undefined ? 0 : await this.#shownSince.of(node);
+    if (since === undefined) return this.#putOff(Math.max(changedIn, this.#upTo + 1), garbage);
+    const run = Math.max(since, changedIn);
+    return run > this.#upTo ? this.#putOff(run, { ...garbage, putOff: true }) : carryOut();
+  }
+
+  #putOff(run: number, garbage: Garbage): void {
+    this.#later.set(run, [...(this.#later.get(run) ?? []), garbage]);
   }
 
   async delete(keys: readonly string[]): Promise<void> {
@@ -104,11 +132,11 @@ class Collector {
     this.deleted += keys.length;
   }
 
-  /** To be called before a list is deleted. */
-  async endList(): Promise<void> {
+  /** Last of all the lists themselves: cut off before that, they are carried out again, which finds nothing left. */
+  async endLists(): Promise<void> {
     for (const [run, lines] of this.#later) await writeGarbage(this.#deps.objects, this.#pipeline, run, lines);
     this.#later.clear();
-    this.#named.clear();
+    await this.delete(this.#ended.splice(0));
   }
 
   /** Of these keys those that neither the node's present part nor an item of it names. */
@@ -134,10 +162,15 @@ class Collector {
       if (wasRemoved(item, shard?.carried)) continue;
       for (const object of objectsOf(item)) named.add(object);
     }
-    for (const entry of shard?.part ? await readPart(this.#deps.objects, shard.part) : []) {
-      if (entry.kind === 'leaf') for (const object of entry.objects) named.add(object.key);
-    }
+    for (const object of shard?.part ? await this.#objectsIn(shard.part) : []) named.add(object);
     return { keys: named, changedIn: shard?.built ?? 0 };
+  }
+
+  /** None if the part is gone: its shard is being removed for the second time. */
+  async #objectsIn(part: string): Promise<string[]> {
+    if (!(await this.#deps.objects.head(part))) return [];
+    const entries = await readPart(this.#deps.objects, part);
+    return entries.flatMap((entry) => (entry.kind === 'leaf' ? entry.objects.map(({ key }) => key) : []));
   }
 
   /** Where the node keeps a child of this name: one shard of a folder; of a feed, where names may repeat, any. */
@@ -216,7 +249,11 @@ class Collector {
     }
     const orphans = await orphansOfMarks(key, items, { carried, keepsProgress: () => true }, this.#deps);
     await this.delete(orphans.flatMap((garbage) => ('keys' in garbage ? garbage.keys : [])));
-    if (part) await this.delete([part]);
+    if (part) {
+      // What a plan replaced that never completed is named by the part only.
+      if (!keepsObjects) await this.delete(await this.#objectsIn(part));
+      await this.delete([part]);
+    }
     await this.#deps.partitions.removeShard(key);
   }
 }

@@ -102,6 +102,7 @@ async function readItems(
   const digested: string[] = [];
   const gone: string[] = [];
   const missing: number[] = [];
+  const present: PartitionRecord[] = [];
   let totals = NO_TOTALS;
   let clean = true;
 
@@ -116,6 +117,7 @@ async function readItems(
       entries.push({ kind: 'tombstone', name: item.name, run: runOf(item.plan) });
       continue;
     }
+    present.push(item);
     const open = counts && (item.due !== undefined || item.failed === true);
     if (open) clean = false;
     if (counts && item.failed) totals = addTotals(totals, { ...NO_TOTALS, failed: 1 });
@@ -128,7 +130,7 @@ async function readItems(
     totals = addTotals(totals, item.aside === 'kept' ? { ...own, failed: 0 } : own);
     if (!item.aside) digested.push(digestText(item));
   }
-  const feed = node?.feed ? feedShard(items, missing, node.feed.generations.at(-1)?.from ?? 0) : undefined;
+  const feed = node?.feed ? feedShard(present, missing, node.feed.generations.at(-1)?.from ?? 0) : undefined;
   const ranBelow = [...children.values()].reduce((sum, { ran }) => addRan(sum, ran), noneIn(runOf(plan)));
   return { items, entries, totals, clean, digest: () => digestOf(digested), gone, ranBelow, ...(feed ? { feed } : {}) };
 }
@@ -177,9 +179,11 @@ function feedShard(items: readonly PartitionRecord[], missing: readonly number[]
     ({ number, position }) => number! >= newestFrom && number! < gap && position !== undefined,
   );
   const landedAt = items.flatMap(({ landed }) => (landed ? [landed.at] : []));
+  const first = items.find(({ landed }) => landed !== undefined);
   return {
     missing,
     ...(covering?.position === undefined ? {} : { position: covering.position }),
+    ...(first?.number === undefined ? {} : { lowest: first.number }),
     ...(landedAt.length === 0 ? {} : { oldestAt: landedAt.reduce((a, b) => Math.min(a, b) as EpochMs) }),
   };
 }

@@ -104,8 +104,7 @@ function touchedShards(
   const touched = new Set(numbered.map(({ number }) => feedShardOf(number, shardSize)));
   const force = forcing(active, identity.path);
   for (const [number, shard] of shards) {
-    const drops =
-      shard.part !== undefined && (number * shardSize < keep.from || (shard.feed?.oldestAt ?? Infinity) < keep.since);
+    const drops = (shard.feed?.lowest ?? Infinity) < keep.from || (shard.feed?.oldestAt ?? Infinity) < keep.since;
     if (shard.digest === undefined || drops || force.all || force.names.size > 0) touched.add(number);
   }
   return [...touched].sort((a, b) => a - b);
@@ -179,6 +178,7 @@ async function planFeedShard(
 }
 
 function isDropped(item: PartitionRecord, keep: Kept, shard: ShardRecord): boolean {
+  if (item.aside === 'tombstone') return false;
   if (item.gone) return item.plan === shard.carried || item.number! < keep.from;
   return (
     item.number! < keep.from || (item.landed !== undefined && item.due === undefined && item.landed.at < keep.since)

@@ -17,6 +17,7 @@ import { messageJson } from '../queue/outgoing.ts';
 import type { QueueName } from '../queue/queue.ts';
 import { Completion } from './completion.ts';
 import { nowMs, type RefreshDeps } from './deps.ts';
+import { countFailure } from './failure.ts';
 import { listingFailed } from './list-and-plan.ts';
 import { identify } from './node-task.ts';
 
@@ -115,7 +116,7 @@ export class Walk {
     this.#note(`${node.id} ${number} ${[...groups.values()].flat().filter(isDue).length}`);
     for (const [group, items] of groups) {
       if ((leases.get(group)?.leasedUntil ?? 0) > nowMs(this.#deps)) this.#leased += 1;
-      else await this.#group(key, shard!, group, items);
+      else await this.#group(key, node.kind, shard!, group, items);
     }
   }
 
@@ -137,14 +138,23 @@ export class Walk {
     if (this.#remedy === 'fail') await new Completion(this.#pipeline, this.#deps).memberDone(key, plan!, child);
   }
 
-  async #group(key: ShardKey, shard: ShardRecord, group: number, items: readonly PartitionRecord[]): Promise<void> {
+  async #group(
+    key: ShardKey,
+    kind: NodeRecord['kind'],
+    shard: ShardRecord,
+    group: number,
+    items: readonly PartitionRecord[],
+  ): Promise<void> {
     const plan = shard.plan!;
     const due = items.filter(isDue);
     if (this.#remedy === 'fail') {
       const error = errorFacts(new StuckError());
       for (const { sk, due: fingerprint, take } of due) {
         const claim = { sk, plan, due: fingerprint!, ...(take === undefined ? {} : { take }) };
-        await this.#deps.partitions.changeIfDue(key, claim, { set: attributes({ failed: true, error }) });
+        const change = { set: attributes({ failed: true, error }) };
+        if (!(await this.#deps.partitions.changeIfDue(key, claim, change))) continue;
+        const pipeline = await this.#deps.pipelines.get(this.#pipeline);
+        if (await countFailure(pipeline, this.#run, kind, error, this.#deps)) return;
       }
       return new Completion(this.#pipeline, this.#deps).memberDone(key, plan, groupMember(group), { retaken: true });
     }

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { newWorld, type World } from '../support/world.ts';
+import { hours } from '../../shared/core/units.ts';
+import { shardOf, slotOf } from '../../shared/nodes/layout.ts';
+import { newWorld, PIPELINE, type World } from '../support/world.ts';
 
 async function keysOf(world: World): Promise<string[]> {
   return (await world.flat()).partitions.flatMap(({ objects }) => objects.map(({ key }) => key));
@@ -163,6 +165,30 @@ describe('the flat manifest', () => {
     await world.refresh();
 
     expect(await world.latest()).toEqual({ ...before, run: 2, publishedAt: world.time.nowMs });
+  });
+
+  it('above 50,000 partitions there is none, and the tree is all', async () => {
+    const world = newWorld({ sizes: { childrenPerShard: 1 }, removeGraceHours: 1 });
+    for (let at = 0; at < 8; at++) world.source.leaf(`leaf-${at}`, 'v1');
+    await world.refresh();
+    expect(Object.keys((await world.latest())!.files)).toEqual(['json']);
+    // As if one of its shards held very many.
+    const { id, layout } = (await world.node())!;
+    const slot = (await world.nodes.allShards(PIPELINE, id)).find(
+      ({ shard }) => shard !== shardOf(slotOf('leaf-0'), layout.shards),
+    )!;
+    const key = { pipeline: PIPELINE, node: id, layout: layout.id, shard: slot.shard };
+    await world.nodes.changeShardInPlan(key, slot.plan!, { set: { totals: { ...slot.totals, partitions: 50_000 } } });
+    world.source.leaf('leaf-0', 'v2');
+
+    const run = await world.refresh();
+
+    expect(run.totals!.partitions).toBeGreaterThan(50_000);
+    expect((await world.latest())!.files).toEqual({});
+    expect(await world.contents()).toEqual(world.source.contents());
+    world.time.advance(hours(2));
+    await world.sweep();
+    expect(world.objects.keys('p/manifest/run-')).toEqual([]);
   });
 
   it('says what stands in its totals and in the record', async () => {

@@ -85,7 +85,9 @@ export class SimulatedObjects {
           const batch = keys.slice(at, at + some);
           await task.call(
             () => `delete objects ${batch.join(' ')}`,
-            () => batch.forEach((key) => this.remove(key)),
+            () => {
+              for (const key of batch) this.remove(key);
+            },
             unavailable,
           );
           at += some;

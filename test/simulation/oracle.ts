@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
+import type { Acknowledgement } from '../../shared/connectors/connector.ts';
 import type { Item } from '../../shared/tables/table.ts';
 import type { ObjectWatch, SimulatedObjects } from './objects.ts';
-import type { SimulatedSource } from './source.ts';
+import { isFeedName, type Range, rangeOf, type SimulatedSource } from './source.ts';
 import type { SimulatedTables, Written } from './tables.ts';
 import { Violation } from './world.ts';
 
@@ -66,6 +67,8 @@ export class Oracle implements ObjectWatch {
   /** Paths that failed in a run; a folder's, with a slash at its end, stands for all below it. */
   readonly #failed = new Map<number, Set<string>>();
   readonly #landings = new Set<string>();
+  /** What landed of a feed, by its node. */
+  readonly #records = new Map<string, Range[]>();
   /** In which order objects were made real. */
   readonly #order = new Map<string, number>();
   readonly #shownOrder = new Map<string, number>();
@@ -109,9 +112,46 @@ export class Oracle implements ObjectWatch {
     const landing = `${node} ${after.sk} ${after.plan}`;
     if (this.#landings.has(landing)) throw new Violation(`1: ${after.name} landed twice in plan ${after.plan}`);
     this.#landings.add(landing);
+    if (after.number !== undefined) this.#record(node!, after.name as string);
     for (const { key } of (after.landed as unknown as { objects: { key: string }[] }).objects) {
       if (!this.#order.has(key)) this.#order.set(key, this.#order.size + 1);
     }
+  }
+
+  #record(node: string, name: string): void {
+    const range = rangeOf(name);
+    const landed = this.#records.get(node) ?? [];
+    const twice = landed.find(
+      ({ generation, from, to }) => generation === range.generation && from < range.to && range.from < to,
+    );
+    if (twice) throw new Violation(`1: records of ${name} landed twice`);
+    landed.push(range);
+    this.#records.set(node, landed);
+  }
+
+  /** The source moves its watermark: everything before it has to be there. */
+  acknowledged({ path, position }: Acknowledgement): void {
+    if (position === undefined) return;
+    this.#seen('acknowledged a position');
+    const { generation, at } = position as { generation: number; at: number };
+    const covered = (ranges: readonly Range[]) => {
+      let end = 0;
+      for (const { from, to } of ranges
+        .filter((one) => one.generation === generation)
+        .sort((a, b) => a.from - b.from)) {
+        if (from > end) break;
+        end = Math.max(end, to);
+      }
+      return end;
+    };
+    const name = path.join('/');
+    for (const [node, ranges] of this.#records) {
+      const item = this.tables.get('nodes', { pk: `${this.#options.pipeline}#${node}`, sk: 'node' });
+      if (((item?.path ?? []) as string[]).join('/') === name && covered(ranges) >= at) return;
+    }
+    throw new Violation(
+      `5: ${name} is acknowledged up to ${at} of generation ${generation}, and not all of that has landed`,
+    );
   }
 
   #nodePath(item: Item): readonly string[] {
@@ -158,7 +198,7 @@ export class Oracle implements ObjectWatch {
 
   stored(key: string, data: Buffer, writer: object): void {
     const { pipeline } = this.#options;
-    if (key === `${pipeline}/latest.json`) return this.#publish(data);
+    if (key === `${pipeline}/latest.json`) this.#publish(data);
     if (!key.startsWith(`${pipeline}/data/`)) return;
     const other = this.#writers.get(key);
     if (other && other !== writer) throw new Violation(`1: two writers of ${key}`);
@@ -183,6 +223,7 @@ export class Oracle implements ObjectWatch {
     this.#checkFlat(latest.files, view);
     for (const [path, shown] of view.leaves) this.#checkBytes(path, shown);
     this.#checkNotBack(view);
+    this.#checkFeeds(view);
     this.#checkAgainstSource(latest.run, view);
     if (before)
       for (const key of before.objects) if (!view.objects.has(key)) this.#lastNeeded.set(key, this.#options.now());
@@ -268,11 +309,30 @@ export class Oracle implements ObjectWatch {
     }
   }
 
+  /** Of a feed a manifest shows one generation, from its beginning, in order and up to the first gap. */
+  #checkFeeds({ leaves }: View): void {
+    const ends = new Map<string, Range>();
+    for (const path of leaves.keys()) {
+      const feed = feedOf(path);
+      if (feed === undefined) continue;
+      const range = rangeOf(path.slice(feed.length + 1));
+      const before = ends.get(feed);
+      if (before ? before.generation !== range.generation || before.to !== range.from : range.from !== 0)
+        throw new Violation(`4: a manifest shows ${path} after ${before ? JSON.stringify(before) : 'nothing'}`);
+      ends.set(feed, range);
+    }
+    this.#ends = ends;
+  }
+
+  /** Where what is shown of each feed ends. */
+  #ends: ReadonlyMap<string, Range> = new Map();
+
   #checkAgainstSource(run: number, { leaves }: View): void {
     const { source, upsert } = this.#options;
     const began = this.began.get(run)!.version;
     const failed = this.#failed.get(run) ?? new Set<string>();
     for (const path of new Set([...source.paths(), ...leaves.keys()])) {
+      if (feedOf(path) !== undefined) continue;
       const held = source.heldSince(path, began);
       const shown = leaves.get(path)?.fingerprint;
       if (held.includes(shown)) continue;
@@ -300,10 +360,17 @@ export class Oracle implements ObjectWatch {
       if (shown.versions !== versions)
         throw new Violation(`2: after a quiet refresh ${path} was read by ${shown.versions}`);
     }
+    for (const [path, { generation, latest }] of source.feeds()) {
+      const end = this.#ends.get(path);
+      if (latest > 0 && (end?.generation !== generation || end.to !== latest))
+        throw new Violation(
+          `2: after a quiet refresh ${path} is shown up to ${JSON.stringify(end)}, not ${latest} of ${generation}`,
+        );
+    }
     if (upsert) return;
     const present = source.leaves();
     for (const path of leaves.keys())
-      if (!present.has(path))
+      if (feedOf(path) === undefined && !present.has(path))
         throw new Violation(`3: after a quiet refresh ${path} is shown, and the source has it no more`);
   }
 
@@ -351,6 +418,14 @@ export class Oracle implements ObjectWatch {
       }
     }
   }
+}
+
+/** The feed a path lies in, if it does. */
+function feedOf(path: string): string | undefined {
+  const at = path.lastIndexOf('/');
+  if (at < 0) return undefined;
+  const parent = path.slice(0, at);
+  return isFeedName(parent.slice(parent.lastIndexOf('/') + 1)) ? parent : undefined;
 }
 
 const runOf = (item: Item): number => Number(String(item.plan).slice(0, 8));

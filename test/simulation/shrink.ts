@@ -22,7 +22,8 @@ export async function shrunk(options: HistoryOptions): Promise<HistoryOptions> {
 
   async function tries(smaller: HistoryOptions): Promise<boolean> {
     const tried: HistoryResult = await new History(smaller).run();
-    if (tried.violation === undefined || kindOf(tried.violation) !== kind || tried.steps > result.steps * 1.2) return false;
+    if (tried.violation === undefined || kindOf(tried.violation) !== kind || tried.steps > result.steps * 1.2)
+      return false;
     best = smaller;
     result = tried;
     return true;
@@ -35,7 +36,8 @@ export async function shrunk(options: HistoryOptions): Promise<HistoryOptions> {
     for (const refreshes of [1, 2, 3, 4]) if (await tries({ ...best, refreshes })) break;
     for (const partitions of [1, 2, 3, 4, 6, 8]) if (await tries({ ...best, partitions })) break;
     const dealt = Object.values(result.faults).reduce((sum, count) => sum + count, 0);
-    for (const share of [0.1, 0.25, 0.5, 0.75, 0.9]) if (await tries({ ...best, faults: Math.floor(dealt * share) })) break;
+    for (const share of [0.1, 0.25, 0.5, 0.75, 0.9])
+      if (await tries({ ...best, faults: Math.floor(dealt * share) })) break;
   }
   return best;
 }

@@ -73,7 +73,8 @@ async function survey(): Promise<void> {
 }
 
 async function runWorkers(count: number, from: number, end: number, tally: Tally): Promise<void> {
-  const until = values.seconds === undefined ? Number.POSITIVE_INFINITY : performance.now() + Number(values.seconds) * 1000;
+  const until =
+    values.seconds === undefined ? Number.POSITIVE_INFINITY : performance.now() + Number(values.seconds) * 1000;
   const workers = Array.from({ length: count }, (_, index) => {
     const workerData: BatchWork = { from: from + index, end, every: count };
     return new Worker(new URL('batch.ts', import.meta.url), { workerData });
@@ -98,7 +99,9 @@ async function report({ violations }: Tally): Promise<void> {
   const byKind = Map.groupBy(violations, ({ violation }) => kindOf(violation));
   for (const [kind, ones] of byKind) {
     const seeds = ones.map(({ seed }) => seed).sort((a, b) => a - b);
-    console.log(`\n${ones.length} × ${kind} …: seeds ${seeds.slice(0, 10).join(', ')}\n  ${ones[0]!.violation.slice(0, 400)}`);
+    console.log(
+      `\n${ones.length} × ${kind} …: seeds ${seeds.slice(0, 10).join(', ')}\n  ${ones[0]!.violation.slice(0, 400)}`,
+    );
   }
   if (values.quiet) return;
   for (const [, [one]] of [...byKind].slice(0, SHRUNK_MAX)) {

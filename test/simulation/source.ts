@@ -18,8 +18,35 @@ export interface Leaf {
 export interface Folder {
   readonly kind: 'folder';
   fingerprint: string;
-  readonly children: Map<string, Leaf | Folder>;
+  readonly children: Map<string, Child>;
 }
+
+/** Records that are numbered from 0 on; of a new generation those before `snapshotAt` come at once. */
+export interface Feed {
+  readonly kind: 'feed';
+  generation: number;
+  latest: number;
+  snapshotAt: number;
+}
+
+type Child = Leaf | Folder | Feed;
+
+/** The records `[from, to)` of a generation. */
+export interface Range {
+  readonly generation: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+const rangeName = ({ generation, from, to }: Range) => `g${generation}-${from}-${to}`;
+
+export function rangeOf(name: string): Range {
+  const [generation, from, to] = name.slice(1).split('-').map(Number) as [number, number, number];
+  return { generation, from, to };
+}
+
+/** Feeds have names of their own, so that a path tells what was there. */
+export const isFeedName = (name: string): boolean => name.startsWith('feed');
 
 /** What was at a path, and since which version of the source. */
 interface Change {
@@ -35,6 +62,7 @@ export interface SourceShape {
   readonly longReads: boolean;
   readonly sameContent: boolean;
   readonly latencyMs: number;
+  readonly feeds: number;
 }
 
 const SEPARATOR = '/';
@@ -49,6 +77,8 @@ export class SimulatedSource {
   readonly #random: Random;
   readonly shape: SourceShape;
   #fresh = 0;
+  /** A generation's name does not come back, not even in another feed. */
+  #generations = 0;
   reads = 0;
   lists = 0;
 
@@ -65,15 +95,23 @@ export class SimulatedSource {
     const walk = (folder: Folder, path: string) => {
       for (const [name, child] of folder.children) {
         if (child.kind === 'leaf') found.set(path + name, child);
-        else walk(child, `${path}${name}${SEPARATOR}`);
+        else if (child.kind === 'folder') walk(child, `${path}${name}${SEPARATOR}`);
       }
     };
     walk(this.root, '');
     return found;
   }
 
-  at(path: readonly string[]): Leaf | Folder | undefined {
-    let node: Leaf | Folder | undefined = this.root;
+  feeds(): Map<string, Feed> {
+    const found = new Map<string, Feed>();
+    for (const { folder, path } of this.#folders()) {
+      for (const [name, child] of folder.children) if (child.kind === 'feed') found.set(pathOf([...path, name]), child);
+    }
+    return found;
+  }
+
+  at(path: readonly string[]): Child | undefined {
+    let node: Child | undefined = this.root;
     for (const name of path) node = node?.kind === 'folder' ? node.children.get(name) : undefined;
     return node;
   }
@@ -94,6 +132,14 @@ export class SimulatedSource {
     return this.#timeline.keys();
   }
 
+  /** A range of a feed, as its listing yields it. */
+  described(path: readonly string[], range: Range): JsonObject {
+    const name = rangeName(range);
+    const fingerprint = `r${name}`;
+    this.contents.set(`${pathOf([...path, name])}\n${fingerprint}`, `records ${name}`);
+    return { name, fingerprint, isPrefix: false, generation: `G${range.generation}` };
+  }
+
   /** What a leaf reads as, by path and fingerprint. */
   readonly contents = new Map<string, string>();
 
@@ -103,7 +149,9 @@ export class SimulatedSource {
     const much = random.pick([1, 1, 2, 3, 3, Math.ceil(this.shape.partitions / 2)]);
     for (let change = 0; change < much; change++) {
       const dice = random.next();
-      if (dice < 0.35) told.push(this.#add());
+      const feeds = [...this.feeds()];
+      if (feeds.length > 0 && random.chance(0.5)) told.push(this.#feed(...random.pick(feeds)));
+      else if (dice < 0.35) told.push(this.#add());
       else if (dice < 0.65) told.push(this.#change());
       else told.push(this.#drop());
     }
@@ -144,9 +192,24 @@ export class SimulatedSource {
     return { kind: 'leaf', fingerprint, content: known ?? content };
   }
 
+  #feed(path: string, feed: Feed): string {
+    feed.latest += this.#random.int(0, 5);
+    if (this.#random.chance(0.15)) {
+      feed.generation = ++this.#generations;
+      feed.snapshotAt = feed.latest;
+    }
+    return `feed ${path} has ${feed.latest} records of generation ${feed.generation}`;
+  }
+
   #add(): string {
     const random = this.#random;
     const { folder, path } = random.pick(this.#folders());
+    if (this.feeds().size < this.shape.feeds) {
+      const name = `feed${random.int(0, 2)}`;
+      if (!folder.children.has(name))
+        folder.children.set(name, { kind: 'feed', generation: ++this.#generations, latest: 3, snapshotAt: 0 });
+      return `feed ${pathOf([...path, name])}`;
+    }
     const name = this.#name();
     const full = pathOf([...path, name]);
     if (path.length + 1 < this.shape.depth && random.chance(0.3)) {
@@ -170,6 +233,7 @@ export class SimulatedSource {
     const name = random.pick([...folder.children.keys()]);
     const child = folder.children.get(name)!;
     const full = pathOf([...path, name]);
+    if (child.kind === 'feed') return this.#feed(full, child);
     if (child.kind === 'folder') child.fingerprint = random.pick(['', `d${random.int(1, 3)}`]);
     else folder.children.set(name, this.#leaf(full));
     return `${full} changes`;
@@ -180,6 +244,7 @@ export class SimulatedSource {
     const { folder, path } = random.pick(this.#folders());
     if (folder.children.size === 0) return 'nothing goes';
     const name = random.pick([...folder.children.keys()]);
+    if (isFeedName(name) && random.chance(0.7)) return 'nothing goes';
     folder.children.delete(name);
     return `${pathOf([...path, name])} goes`;
   }
@@ -229,7 +294,8 @@ export function simulatedConnector(parts: ConnectorParts): BytesConnector<Source
     context: () => {
       throw new Error('contexts are built by the simulated service');
     },
-    listObjects: (context, metadata, run) => listFolder(context, metadata, run),
+    listObjects: (context, metadata, run) =>
+      metadata?.kind === 'feed' ? listFeed(context, run) : listFolder(context, run),
     readBytes: (context, metadata, run) => read(context, metadata, run),
     async acknowledge(context, node) {
       await pause(context, () => `is told that ${pathOf(node.path)} has landed`);
@@ -237,7 +303,28 @@ export function simulatedConnector(parts: ConnectorParts): BytesConnector<Source
     },
   };
 
-  async function* listFolder(context: SourceContext, _metadata: Metadata | null, run: ListRun) {
+  /** From its position on, cut as it happens to be cut this time. */
+  async function* listFeed(context: SourceContext, run: ListRun) {
+    source.lists += 1;
+    const path = pathOf(run.path);
+    await pause(context, () => `lists ${path}`);
+    const feed = source.at(run.path);
+    if (feed?.kind !== 'feed') throw new SourceRefusedError(`there is no feed ${path}`);
+    const position = run.resumeFrom as { generation: number; at: number } | undefined;
+    const { generation } = feed;
+    let at = position?.generation === generation ? position.at : 0;
+    const { snapshotAt, latest } = feed;
+    while (at < latest) {
+      const to = at < snapshotAt ? snapshotAt : Math.min(latest, at + random.int(1, 3));
+      const range = { generation, from: at, to };
+      yield source.described(run.path, range);
+      at = to;
+      if (at === latest || random.chance(0.7)) await run.checkpoint({ generation, at });
+      if (random.chance(0.2)) await pause(context, () => `goes on listing ${path}`);
+    }
+  }
+
+  async function* listFolder(context: SourceContext, run: ListRun) {
     source.lists += 1;
     await pause(context, () => `lists ${pathOf(run.path)}`);
     const folder = source.at(run.path);
@@ -248,7 +335,8 @@ export function simulatedConnector(parts: ConnectorParts): BytesConnector<Source
     if (source.shape.shuffled) shuffle(wanted, random);
     for (const name of wanted) {
       // As it is now: a listing of many requests shows no single moment.
-      const child = (source.at(run.path) as Folder | undefined)?.children?.get(name);
+      const now = source.at(run.path);
+      const child = now?.kind === 'folder' ? now.children.get(name) : undefined;
       if (child) yield described(run.path, name, child);
       if (child && faults.strikes('named twice')) yield described(run.path, name, child);
       if (source.shape.checkpoints && !source.shape.shuffled) await run.checkpoint({ after: name });
@@ -256,14 +344,22 @@ export function simulatedConnector(parts: ConnectorParts): BytesConnector<Source
     }
   }
 
+  function contentOf(path: readonly string[], metadata: Metadata): string {
+    if (isFeedName(path.at(-2) ?? '')) {
+      if (source.at(path.slice(0, -1))?.kind !== 'feed') throw new SourceRefusedError(`there is no ${pathOf(path)}`);
+      return source.contents.get(`${pathOf(path)}\n${metadata.fingerprint}`)!;
+    }
+    const leaf = source.at(path);
+    if (leaf?.kind !== 'leaf') throw new SourceRefusedError(`there is no ${pathOf(path)}`);
+    if (leaf.fingerprint !== metadata.fingerprint) throw new SourceChangedError(`${pathOf(path)} has changed`);
+    return leaf.content;
+  }
+
   async function* read(context: SourceContext, metadata: Metadata, run: ReadRun) {
     source.reads += 1;
     const path = pathOf(run.path);
     await pause(context, () => `reads ${path}`);
-    const leaf = source.at(run.path);
-    if (leaf?.kind !== 'leaf') throw new SourceRefusedError(`there is no ${path}`);
-    if (leaf.fingerprint !== metadata.fingerprint) throw new SourceChangedError(`${path} has changed`);
-    const content = Buffer.from(leaf.content);
+    const content = Buffer.from(contentOf(run.path, metadata));
     let at = (run.resumeFrom as { at?: number } | undefined)?.at ?? 0;
     if (at !== run.resumeAtByte)
       throw new Error(`the read goes on at ${at}, and ${run.resumeAtByte} bytes have landed`);
@@ -278,7 +374,8 @@ export function simulatedConnector(parts: ConnectorParts): BytesConnector<Source
   }
 }
 
-function described(path: readonly string[], name: string, child: Leaf | Folder): JsonObject {
+function described(path: readonly string[], name: string, child: Child): JsonObject {
+  if (child.kind === 'feed') return { name, fingerprint: '', isPrefix: true, kind: 'feed', below: pathOf(path) };
   // What tells a folder from one of the same name above it.
   if (child.kind === 'folder') return { name, fingerprint: child.fingerprint, isPrefix: true, below: pathOf(path) };
   return { name, fingerprint: child.fingerprint, isPrefix: false, size: child.content.length };

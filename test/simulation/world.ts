@@ -258,24 +258,16 @@ export class World {
  * Calls `next` again and again, each time after every continuation that could run has run, until it says false. Ticks come
  * after all microtasks and before any I/O, so nothing outside has a say.
  */
-export function turns(next: () => boolean, isLost: () => boolean): Promise<void> {
+export function turns(next: () => boolean): Promise<void> {
   return new Promise<void>((resolve, reject) => {
-    let waited = 0;
-    const turn = (): void => {
+    function turn(): void {
       try {
-        if (isLost() && waited < 2000) {
-          // Something off the microtask queue, such as the first compilation of a module.
-          waited += 1;
-          setImmediate(turn);
-          return;
-        }
-        waited = 0;
-        if (!next()) return resolve();
+        if (next()) queueMicrotask(() => process.nextTick(turn));
+        else resolve();
       } catch (error) {
-        return reject(error);
+        reject(error);
       }
-      queueMicrotask(() => process.nextTick(turn));
-    };
+    }
     process.nextTick(turn);
   });
 }

@@ -3,6 +3,7 @@ import {
   ObjectMissingError,
   type Objects,
   type ObjectWriter,
+  StorageError,
   type StoredObject,
 } from '../../shared/landing/objects.ts';
 
@@ -27,12 +28,13 @@ export class MemoryObjects implements Objects {
     let dropped = false;
     const write = async (chunk: Uint8Array): Promise<void> => {
       signal?.throwIfAborted();
-      if (!dropped) pieces.push(Buffer.from(chunk));
+      if (dropped) throw new StorageError(`${key} was dropped`, { code: 'WriterClosed' });
+      pieces.push(Buffer.from(chunk));
     };
     return {
       write,
       close: async () => {
-        signal?.throwIfAborted();
+        await write(Buffer.alloc(0));
         return this.#store(key, Buffer.concat(pieces));
       },
       abort: async () => {
@@ -84,6 +86,7 @@ export class MemoryObjects implements Objects {
   }
 
   location(key: string): string {
+    checkKey(key);
     return `memory://${key}`;
   }
 

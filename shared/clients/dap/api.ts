@@ -12,7 +12,7 @@ import {
 } from './errors.ts';
 import { exchangeJson } from './http.ts';
 import type { LosslessValue } from './json.ts';
-import type { Machine } from './machine.ts';
+import { type Machine, unlessAborted } from './machine.ts';
 import { type RateLimiter, type Route, slidingWindowLimiter } from './rate-limit.ts';
 import { Repeats } from './retry.ts';
 import { parseTokenProperties } from './wire.ts';
@@ -190,16 +190,4 @@ function hexId(bytes: number, random: () => number): string {
       .padStart(2, '0'),
   ).join('');
   return /^0+$/.test(id) ? `${id.slice(1)}1` : id;
-}
-
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }

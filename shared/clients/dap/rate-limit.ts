@@ -1,3 +1,5 @@
+import { unlessAborted } from './machine.ts';
+
 /** The five routes of the API. Each has a budget of its own. */
 export type Route = 'tables' | 'schema' | 'start' | 'job' | 'urls';
 
@@ -25,27 +27,35 @@ export interface RateLimiterMachine {
  * many through in its first minute.
  */
 export function slidingWindowLimiter(limits: RateLimits, { nowMs, sleep }: RateLimiterMachine): RateLimiter {
-  /** When the last calls were, or will be, let through; as many as the limit. */
-  const slots = new Map<Route, number[]>();
+  /** When the last calls were let through; at most as many as the limit. */
+  const passed = new Map<Route, number[]>();
   const pausedUntil = new Map<Route, number>();
+  const queues = new Map<Route, Promise<void>>();
 
-  const reserve = (route: Route): number => {
-    const limit = limits[route];
-    const earliest = Math.max(nowMs(), pausedUntil.get(route) ?? 0);
-    if (!Number.isFinite(limit)) return earliest;
-    const taken = slots.get(route) ?? [];
-    slots.set(route, taken);
-    const free = taken.length < limit ? earliest : Math.max(earliest, taken[taken.length - limit]! + WINDOW_MS);
-    taken.push(free);
-    if (taken.length > limit) taken.shift();
-    return free;
+  const waitMs = (route: Route, calls: readonly number[]): number => {
+    const oldest = calls.length < limits[route] ? Number.NEGATIVE_INFINITY : calls[0]! + WINDOW_MS;
+    return Math.max(oldest, pausedUntil.get(route) ?? 0) - nowMs();
+  };
+
+  const pass = async (route: Route, signal: AbortSignal): Promise<void> => {
+    const calls = passed.get(route) ?? [];
+    passed.set(route, calls);
+    for (let ms = waitMs(route, calls); ms > 0; ms = waitMs(route, calls)) await sleep(ms, signal);
+    signal.throwIfAborted();
+    if (!Number.isFinite(limits[route])) return;
+    calls.push(nowMs());
+    if (calls.length > limits[route]) calls.shift();
   };
 
   return {
-    async take(route, signal) {
-      const atMs = reserve(route);
-      const waitMs = () => Math.max(atMs, pausedUntil.get(route) ?? 0) - nowMs();
-      while (waitMs() > 0) await sleep(waitMs(), signal);
+    take(route, signal) {
+      // One after the other, by when they really went: a timer that rings late must not shorten the next wait.
+      const turn = (queues.get(route) ?? Promise.resolve()).then(() => pass(route, signal));
+      queues.set(
+        route,
+        turn.catch(() => {}),
+      );
+      return unlessAborted(turn, signal);
     },
     pause(route, forMs) {
       pausedUntil.set(route, Math.max(pausedUntil.get(route) ?? 0, nowMs() + forMs));

@@ -174,6 +174,10 @@ async function* readBody(
   if (from === Infinity || !response.body) return checkLength(link, reading);
   let at = from;
   const reader = response.body.getReader();
+  // Not every `fetch` ends a body by the signal it was given; a read that is cancelled ends at once.
+  const ended = AbortSignal.any([signal, silence.signal]);
+  const endRead = () => void reader.cancel().catch(() => {});
+  ended.addEventListener('abort', endRead, { once: true });
   try {
     for (;;) {
       // The time that the consumer takes, to store what it got, is not the server's.
@@ -182,6 +186,7 @@ async function* readBody(
         throw failure(error, link, silence, signal);
       });
       silence.stop();
+      ended.throwIfAborted();
       if (done) break;
       const known = Math.min(value.byteLength, Math.max(0, reading.offset - at));
       at += value.byteLength;
@@ -191,6 +196,7 @@ async function* readBody(
     }
   } finally {
     silence.stop();
+    ended.removeEventListener('abort', endRead);
     await reader.cancel().catch(() => {});
   }
   if (at < reading.offset) throw new DownloadTruncatedError(`${link.label}: the body ended before where it broke off`);
