@@ -34,6 +34,9 @@ export interface ErrorFacts {
   readonly message: string;
   readonly retryable: boolean;
   readonly stack?: string;
+  /** Of a read: how many bytes had come, and in which try, from 0. */
+  readonly offset?: number;
+  readonly attempt?: number;
 }
 
 const MESSAGE_MAX_CHARS = 8192;

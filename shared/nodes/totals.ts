@@ -5,6 +5,8 @@ export interface Totals {
   readonly bytes: number;
   /** Partitions, and listings of nodes, that failed and have not been set right since. */
   readonly failed: number;
+  /** Of those, how many show an earlier version, and so are among `partitions`; absent if none does. */
+  readonly stale?: number;
 }
 
 /** What one run did there: landings by reason code, their bytes, and what dropped out. */
@@ -19,11 +21,13 @@ export const NO_TOTALS: Totals = { partitions: 0, bytes: 0, failed: 0 };
 export const noneIn = (run: number): RunTotals => ({ run, landed: {}, landedBytes: 0, removed: 0 });
 
 export function addTotals(a: Totals, b: Totals): Totals {
-  return { partitions: a.partitions + b.partitions, bytes: a.bytes + b.bytes, failed: a.failed + b.failed };
+  const stale = (a.stale ?? 0) + (b.stale ?? 0);
+  const sums = { partitions: a.partitions + b.partitions, bytes: a.bytes + b.bytes, failed: a.failed + b.failed };
+  return stale === 0 ? sums : { ...sums, stale };
 }
 
 export const sameTotals = (a: Totals, b: Totals): boolean =>
-  a.partitions === b.partitions && a.bytes === b.bytes && a.failed === b.failed;
+  a.partitions === b.partitions && a.bytes === b.bytes && a.failed === b.failed && a.stale === b.stale;
 
 /** What another part of the tree did in the same run is added; what it did in an earlier one is not. */
 export function addRan(a: RunTotals, b: RunTotals | undefined): RunTotals {

@@ -16,7 +16,7 @@ export interface FeedView {
  * then the newest of those that had is shown.
  */
 export function shownOfFeed(feed: FeedState, shards: readonly ShardRecord[], shardSize: number): FeedView {
-  const missing = shards.flatMap((shard) => shard.feed?.missing ?? []).sort((a, b) => a - b);
+  const missing = shards.flatMap((shard) => missingIn(shard, feed, shardSize)).sort((a, b) => a - b);
   const landedTo = (from: number): number => missing.find((number) => number >= from) ?? feed.end;
   const newest = feed.generations.at(-1);
   const shown =
@@ -26,6 +26,13 @@ export function shownOfFeed(feed: FeedState, shards: readonly ShardRecord[], sha
   const to = Math.min(landedTo(shown.from), end);
   const position = shown === newest ? positionAt(shown, to, shards, shardSize) : undefined;
   return { shown: { from: shown.from, to }, ...(position === undefined ? {} : { position }) };
+}
+
+/** Of a shard with a plan that was not carried out nobody has told yet what is missing, so all of it may be. */
+function missingIn(shard: ShardRecord, feed: FeedState, shardSize: number): readonly number[] {
+  if (shard.diffed === shard.carried) return shard.feed?.missing ?? [];
+  const first = shard.shard * shardSize;
+  return Array.from({ length: Math.max(0, Math.min(shardSize, feed.end - first)) }, (_, at) => first + at);
 }
 
 function endOf(generation: Generation, feed: FeedState): number {

@@ -120,7 +120,7 @@ async function readItems(
     present.push(item);
     const open = counts && (item.due !== undefined || item.failed === true);
     if (open) clean = false;
-    if (counts && item.failed) totals = addTotals(totals, { ...NO_TOTALS, failed: 1 });
+    if (counts && item.failed) totals = addTotals(totals, { ...NO_TOTALS, failed: 1, stale: item.landed ? 1 : 0 });
     const entry = item.kind === 'leaf' ? leafEntry(item) : nodeEntry(item, children);
     if (item.number !== undefined && !item.givenUp && (open || !entry)) missing.push(item.number);
     if (!entry) continue;

@@ -95,7 +95,7 @@ const hasFiles = ({ files, totals }: LatestManifest, { manifests }: Pipeline): b
 /** A share of failures is known only once all has been tried. */
 function tooManyFailed({ failurePolicy }: Pipeline, { totals }: NodeRecord): TooManyFailedError | undefined {
   if (typeof failurePolicy !== 'object' || failurePolicy.percent === undefined || totals.failed === 0) return undefined;
-  const percent = (100 * totals.failed) / (totals.failed + totals.partitions);
+  const percent = (100 * totals.failed) / (totals.partitions + totals.failed - (totals.stale ?? 0));
   return percent > failurePolicy.percent
     ? new TooManyFailedError(totals.failed, percent, failurePolicy.percent)
     : undefined;

@@ -173,7 +173,7 @@ export class GroupReader {
       const cause = error instanceof SourceError ? error.cause : error;
       if (cause instanceof TakenOverError) throw cause;
       if (!(error instanceof SourceError)) return this.#storeFailed(error);
-      return this.#sourceFailed(claimed, cause, node);
+      return this.#sourceFailed(claimed, cause, error.offset, node);
     }
     if (result === 'suspended') {
       await this.#deps.partitions.changeIfDue(this.#key, claimed.now(), { remove: ['lost'] });
@@ -268,9 +268,10 @@ export class GroupReader {
     };
   }
 
-  async #sourceFailed(claim: Claim, error: unknown, node: NodeRecord): Promise<void> {
-    const facts = errorFacts(error, this.#deps.redactor.redact);
-    const attempts = (claim.item.attempts ?? 0) + 1;
+  async #sourceFailed(claim: Claim, error: unknown, offset: number, node: NodeRecord): Promise<void> {
+    const attempt = claim.item.attempts ?? 0;
+    const facts = { ...errorFacts(error, this.#deps.redactor.redact), offset, attempt };
+    const attempts = attempt + 1;
     if (!isRetryable(error) || attempts > this.#pipeline.retries) return this.#fail(claim, facts, node);
     const change = { set: attributes({ attempts, error: facts }), remove: ['lost'] };
     if (!(await this.#deps.partitions.changeIfDue(this.#key, claim.now(), change))) return this.#isOvertaken();

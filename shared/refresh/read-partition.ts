@@ -120,7 +120,9 @@ class Reading {
       // A checkpoint runs inside the connector's call, but what fails there is ours.
       if (this.#checkpointFailure !== undefined) throw this.#checkpointFailure;
       // The writer stops at the same signal, and may be first to say so.
-      throw deadline.signal.aborted ? this.#outOfTime(error) : error;
+      const failure = deadline.signal.aborted ? this.#outOfTime(error) : error;
+      if (failure instanceof SourceError) failure.offset = this.#bytes;
+      throw failure;
     } finally {
       // Runs the connector's `finally` blocks; what they throw after a failure says nothing new.
       await Promise.resolve(iterator.return?.()).catch(() => {});
@@ -287,6 +289,8 @@ async function fromSource<T>(call: () => T | Promise<T>): Promise<T> {
 /** Wraps what a connector threw, so that it counts against the partition and not against the platform. */
 export class SourceError extends Error {
   override readonly name = 'SourceError';
+  /** How many bytes had come. */
+  offset = 0;
   constructor(cause: unknown) {
     super('the source failed', { cause });
   }
