@@ -136,6 +136,8 @@ async function planFeedShard(
   if (!shard) throw new PlanSupersededError();
   const items: PartitionRecord[] = [];
   for await (const item of deps.partitions.all(key)) items.push(item);
+  // What a newer plan has written is no leftover.
+  if (items.some((item) => item.plan > plan)) throw new PlanSupersededError();
   const committed = items.filter(({ number }) => number! < feed.end);
   const leftovers = items.filter(({ number }) => number! >= feed.end);
   // What a plan that never counted left under these numbers is overwritten, or dropped if nothing comes there now.

@@ -413,6 +413,8 @@ export class Oracle implements ObjectWatch {
           landed?: { objects: { key: string }[] };
           progress?: { segments: { key: string }[] };
         };
+        // Its deletion was decided; whoever was to do it was cut off.
+        if (child.gone && child.plan === item.carried) continue;
         for (const object of [...(landed?.objects ?? []), ...(progress?.segments ?? [])]) live.add(object.key);
         if (child.child) this.#reach(child.child as string, live, nodes, partitions);
       }

@@ -34,9 +34,10 @@ export class RequestHandler {
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       await this.#handle(request, response);
-    } catch {
-      // The client went away, or a file has expired under its download: there is nobody left to tell.
-      response.destroy();
+    } catch (error) {
+      // The client went away, or a file has expired under its download, unless nothing was sent yet: then it is a mistake of ours.
+      if (response.headersSent || response.destroyed) response.destroy();
+      else await send(this.#deps.api.errors.processing(500, String(error)), response);
     }
   }
 

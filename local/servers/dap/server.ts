@@ -37,7 +37,7 @@ export interface DapServerOptions {
   readonly isSilent?: (definition: TableDefinition) => boolean;
   /** What the server's time runs with. Default: the machine's clock. */
   readonly clock?: Clock;
-  /** When the tables were first loaded. Default: the last full hour, plus 273 ms. */
+  /** When the tables were first loaded. Default: the last full hour (or refresh, if those are shorter), plus 273 ms. */
   readonly firstCommitAt?: Date;
   /** Between refreshes of the platform, at each of which tables are committed to; 2 s at least. Default 4 hours. */
   readonly refreshMs?: number;
@@ -110,7 +110,7 @@ export async function startDapServer(options: DapServerOptions = {}): Promise<Da
     {
       seed: options.seed ?? 1,
       rows: options.rows ?? 1000,
-      firstCommitAt: options.firstCommitAt ? microsOf(options.firstCommitAt) : lastFullHour(nowMs()),
+      firstCommitAt: options.firstCommitAt ? microsOf(options.firstCommitAt) : lastFullHour(nowMs(), refreshMs),
       refreshEvery: refreshMs * MICROS_PER_MS,
       isSilent: options.isSilent ?? (() => false),
     },
@@ -143,6 +143,8 @@ export async function startDapServer(options: DapServerOptions = {}): Promise<Da
   });
   const server = createServer((request, response) => void handler.handle(request, response));
   const host = options.host ?? '127.0.0.1';
+  // A client that polls every five seconds would else find its connection closed under its request, as Node's default is five.
+  server.keepAliveTimeout = 75_000;
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(options.port ?? 0, host, resolve));
   const { port } = server.address() as AddressInfo;
   url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
@@ -174,8 +176,10 @@ export async function startDapServer(options: DapServerOptions = {}): Promise<Da
 }
 
 /** 273 ms into it, so that a watermark written without its fraction is noticed. */
-function lastFullHour(nowMs: number): Micros {
-  return (Math.floor((nowMs - 273) / HOUR_MS) * HOUR_MS + 273) * MICROS_PER_MS;
+function lastFullHour(nowMs: number, refreshMs: number): Micros {
+  // A platform that refreshes more often than that begins with its first load all the same.
+  const periodMs = Math.min(HOUR_MS, refreshMs);
+  return (Math.floor((nowMs - 273) / periodMs) * periodMs + 273) * MICROS_PER_MS;
 }
 
 const WAITING_MS = 2_000;
