@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, rm, stat } from 'node:fs/promises';
+import { mkdir, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MIB } from '../shared/core/units.ts';
 
@@ -22,20 +22,6 @@ export async function makeLargeObject(folder: string): Promise<void> {
     await file.write(block, 0, block.byteLength, at);
   }
   await file.sync();
-}
-
-/**
- * Writes as much as the object holds and removes it. A virtual machine's host gives memory out slowly where none was used
- * lately; whoever is measured finds it in use.
- */
-export async function touchMemory(folder: string): Promise<void> {
-  const path = join(folder, 'touched');
-  const block = Buffer.alloc(8 * MIB, 1);
-  {
-    await using file = await open(path, 'w');
-    for (let at = 0; at < LARGE_BYTES; at += block.byteLength) await file.write(block, 0, block.byteLength, at);
-  }
-  await rm(path);
 }
 
 export const mibPerSecond = (seconds: number) => ({ seconds, mibPerSecond: LARGE_BYTES / MIB / seconds });

@@ -7,19 +7,16 @@ export type Handler<A extends readonly unknown[], O> = (session: Session, args: 
 /**
  * Makes an action of a handler: opens its session and closes it, whatever happens.
  *
- * `A` are the command's arguments in order, `O` its own options, as commander parses them.
+ * `A` are the command's arguments in order, `O` its options and those of the commands above it, as commander parses them.
  */
 export type Act = <A extends readonly unknown[], O = Record<never, never>>(
   handler: Handler<A, O>,
 ) => (...params: unknown[]) => Promise<void>;
 
-/** Commander calls an action with the arguments, the options and the command. */
+/** Commander calls an action with the arguments, the command's own options and the command. */
 export function paramsOf<A, O>(params: readonly unknown[]): { args: A; options: O; command: Command } {
-  return {
-    args: params.slice(0, -2) as A,
-    options: params.at(-2) as O,
-    command: params.at(-1) as Command,
-  };
+  const command = params.at(-1) as Command;
+  return { args: params.slice(0, -2) as A, options: command.optsWithGlobals() as O, command };
 }
 
 /** What a command's help ends with. */

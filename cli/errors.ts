@@ -30,14 +30,14 @@ export class InterruptedError extends IngestError {
 }
 
 /** What is shown of an error: in one line, or as `--json` has it. */
-interface ShownError {
+export interface ShownError {
   readonly code: string;
   readonly name: string;
   readonly message: string;
   readonly retryable: boolean;
 }
 
-function shownError(error: unknown, redact: (text: string) => string): ShownError {
+export function shownError(error: unknown, redact: (text: string) => string): ShownError {
   if (error instanceof CommanderError) {
     const message = redact(error.message.replace(/^error: /, ''));
     return { code: 'Usage', name: 'UsageError', message, retryable: false };
@@ -57,6 +57,10 @@ export function exitCodeOf(error: unknown): number {
   if (error instanceof InterruptedError) return EXIT.interrupted;
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   if (error instanceof PipelinePausedError) return EXIT.failed;
+  if (error instanceof IngestError && USAGE_CODES.has(error.code)) return EXIT.usage;
   const usage = [InvalidInputError, UnknownPipelineError, InvalidPipelineError];
   return usage.some((kind) => error instanceof kind) ? EXIT.usage : EXIT.failed;
 }
+
+/** Of clients that are loaded only by the commands which use them: what they find wrong before they send anything. */
+const USAGE_CODES: ReadonlySet<string> = new Set(['DapInvalidCredentials', 'DapInvalidQuery', 'DapInvalidInstant']);

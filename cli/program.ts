@@ -4,6 +4,8 @@ import { type Act, paramsOf } from './act.ts';
 import { cancelCommand } from './commands/cancel.ts';
 import { confirmCommand } from './commands/confirm.ts';
 import { connectionCommand } from './commands/connection.ts';
+import { dapCommand } from './commands/dap/dap.ts';
+import { emulateCommand } from './commands/emulate.ts';
 import { exampleCommand } from './commands/example.ts';
 import { giveUpCommand } from './commands/give-up.ts';
 import { manifestCommand } from './commands/manifest.ts';
@@ -43,6 +45,7 @@ const GROUPS: readonly { readonly title: string; readonly commands: readonly ((a
       sweepCommand,
     ],
   },
+  { title: 'Services:', commands: [dapCommand, emulateCommand] },
 ];
 
 const EXIT_CODES = `

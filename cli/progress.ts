@@ -128,18 +128,16 @@ function watchedObjects(objects: Objects, watch: Watch): Objects {
 const DRAW_EVERY_MS = 100;
 const UP_AND_CLEAR = '\u001b[1A\u001b[2K';
 
-/** One line a pipeline on a terminal, drawn over and over, and gone in the end. */
+/** Lines on a terminal, drawn over and over, and gone in the end. */
 export class ProgressLines {
   readonly #out: Output;
-  readonly #watch: Watch;
-  readonly #pipelines: readonly string[];
+  readonly #linesNow: () => readonly string[];
   readonly #timer: NodeJS.Timeout;
   #drawn = 0;
 
-  constructor(out: Output, watch: Watch, pipelines: readonly string[]) {
+  constructor(out: Output, linesNow: () => readonly string[]) {
     this.#out = out;
-    this.#watch = watch;
-    this.#pipelines = pipelines;
+    this.#linesNow = linesNow;
     this.#timer = setInterval(() => this.#draw(), DRAW_EVERY_MS);
     this.#timer.unref();
   }
@@ -156,12 +154,17 @@ export class ProgressLines {
   }
 
   #draw(): void {
-    const shown = this.#pipelines.filter((name) => this.#watch.seen.has(name));
-    const width = Math.max(0, ...shown.map((name) => name.length));
-    const lines = shown.map((name) => lineOf(name.padEnd(width), this.#watch.of(name)).slice(0, this.#out.columns - 1));
+    const lines = this.#linesNow().map((line) => line.slice(0, this.#out.columns - 1));
     void this.#out.write(UP_AND_CLEAR.repeat(this.#drawn) + lines.map((line) => `${line}\n`).join(''));
     this.#drawn = lines.length;
   }
+}
+
+/** One line for each of these pipelines of which something was seen. */
+export function linesOf(pipelines: readonly string[], watch: Watch): string[] {
+  const shown = pipelines.filter((name) => watch.seen.has(name));
+  const width = Math.max(0, ...shown.map((name) => name.length));
+  return shown.map((name) => lineOf(name.padEnd(width), watch.of(name)));
 }
 
 function lineOf(name: string, { listed, landed, failed, bytes }: Seen): string {

@@ -15,7 +15,7 @@ import { errorLine } from './errors.ts';
 import type { Io } from './io.ts';
 import { LogFile } from './log-file.ts';
 import type { GlobalOptions } from './options.ts';
-import { ProgressLines, Watch } from './progress.ts';
+import { linesOf, ProgressLines, Watch } from './progress.ts';
 import { Stopping } from './stopping.ts';
 
 /** What a command works with once its backend and pipelines are open. */
@@ -69,6 +69,10 @@ export class Session {
     return this.global.json === true;
   }
 
+  get log(): Logger {
+    return this.#log;
+  }
+
   /** Where the log goes, if that is a file. */
   get logPath(): string | undefined {
     return this.#logFile?.path;
@@ -86,6 +90,7 @@ export class Session {
 
   /** The result of the command: nothing else goes to standard output. */
   async print(text: string | Uint8Array): Promise<void> {
+    this.#progress?.clear();
     await this.io.stdout.write(text);
   }
 
@@ -113,10 +118,16 @@ export class Session {
     return colours ? styleText(style, text, { validateStream: false }) : text;
   }
 
-  /** Shows progress on a terminal while `work` goes on. */
-  async watching<T>(pipelines: readonly string[], work: () => Promise<T>): Promise<T> {
-    if (!this.#watch) return work();
-    this.#progress = new ProgressLines(this.io.stderr, this.#watch, pipelines);
+  /** Shows how these pipelines stand on a terminal while `work` goes on. */
+  watching<T>(pipelines: readonly string[], work: () => Promise<T>): Promise<T> {
+    const watch = this.#watch;
+    return watch ? this.showing(() => linesOf(pipelines, watch), work) : work();
+  }
+
+  /** On a terminal, draws these lines over and over while `work` goes on. */
+  async showing<T>(linesNow: () => readonly string[], work: () => Promise<T>): Promise<T> {
+    if (!showsProgress(this.io, this.global)) return work();
+    this.#progress = new ProgressLines(this.io.stderr, linesNow);
     try {
       return await work();
     } finally {

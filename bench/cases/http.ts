@@ -5,7 +5,7 @@ import { http } from '../../shared/connectors/http/http.ts';
 import { definePipeline } from '../../shared/pipelines/define.ts';
 import { beside, firstLine } from '../background.ts';
 import { openEmbeddedIn, refresh } from '../landfall.ts';
-import { LARGE_NAME, largeFolderIn, makeLargeObject, mibPerSecond, touchMemory } from '../large-object.ts';
+import { LARGE_NAME, largeFolderIn, makeLargeObject, mibPerSecond } from '../large-object.ts';
 import { type BenchCase, type Figures, findCommand, RUN, runCommand, timed } from '../measure.ts';
 
 const CURL = 'curl -o, then sync';
@@ -15,7 +15,6 @@ async function served(folder: string, work: (url: string, target: string) => Pro
   const target = await mkdtemp(join(folder, RUN));
   // What was written before is not to be written during the measurement.
   await runCommand('sync', []);
-  await touchMemory(target);
   const serve = fileURLToPath(new URL('../serve.ts', import.meta.url));
   try {
     return await beside(process.execPath, [serve, largeFolderIn(folder)], firstLine, (url) =>

@@ -46,6 +46,14 @@ export class DirectFile {
 
 const WEB_ASSEMBLY_PAGE_BYTES = 65_536;
 
+/** Node has it, and its types do not tell. */
+declare const WebAssembly: {
+  readonly Memory: new (pages: {
+    readonly initial: number;
+    readonly maximum: number;
+  }) => { readonly buffer: ArrayBuffer };
+};
+
 /** O_DIRECT takes memory on a page boundary only. WebAssembly's begins on one; a buffer lies anywhere. */
 function alignedMemory(): Uint8Array {
   const pages = DIRECT_BLOCK_BYTES / WEB_ASSEMBLY_PAGE_BYTES;

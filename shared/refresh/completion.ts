@@ -116,10 +116,13 @@ export class Completion {
     const { id, data } = await encodeNodeManifest(manifest);
     const same = id === node.manifestId && node.manifest !== undefined;
     const manifestName = same ? node.manifest! : manifestKey(this.#pipeline, node.id, plan, id);
+    // Also what failed counts: the node may show the same, and be whole again.
+    const unchanged = same && sameTotals(totals, node.totals);
     const { versions } = await this.#deps.pipelines.get(this.#pipeline);
     const fingerprint = totals.failed === 0 ? (node.metadata as JsonObject | null)?.fingerprint : undefined;
     return {
       same,
+      unchanged,
       data,
       manifest: manifestName,
       fields: {
@@ -127,8 +130,7 @@ export class Completion {
         manifestId: id,
         totals,
         ran,
-        // Also what failed is told: the node may show the same, and be whole again.
-        changed: same && sameTotals(totals, node.totals) ? node.changed : run,
+        changed: unchanged ? node.changed : run,
         landedVersions: versions,
         landedFingerprint: typeof fingerprint === 'string' ? fingerprint : '',
         landedPosition: view?.position ?? node.landedPosition,

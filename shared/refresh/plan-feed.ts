@@ -117,7 +117,7 @@ async function openQuiet(task: NodeTask, next: FeedState, deps: RefreshDeps): Pr
   const completion = new Completion(task.pipeline.name, deps);
   if (!node?.manifest) return false;
   const shows = await completion.whatItShows(node, [...shards.values()], node.plan!);
-  if (!shows.same) return false;
+  if (!shows.unchanged) return false;
   const opened = await openNode(task, { state: 'DONE', feed: next }, deps);
   if (opened) await completion.tellParent(opened, task.run);
   return true;

@@ -142,7 +142,7 @@ async function openUnchanged(task: NodeTask, layout: Layout, deps: RefreshDeps):
   const completion = new Completion(task.pipeline.name, deps);
   // A run that was cut off may have completed a shard and not the node.
   const shows = await completion.whatItShows(node, [...shards.values()], planOf(task.run, node.version + 1));
-  if (!shows.same) return false;
+  if (!shows.unchanged) return false;
   const opened = await openNode(task, { state: 'DONE' }, deps);
   if (opened) await completion.tellParent(opened, run);
   return true;

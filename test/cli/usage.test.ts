@@ -20,6 +20,11 @@ const COMMANDS = [
   'resume',
   'reset',
   'sweep',
+  'dap list',
+  'dap schema',
+  'dap snapshot',
+  'dap incremental',
+  'emulate dap',
 ];
 
 describe('landfall --help', () => {

@@ -38,8 +38,9 @@ import {
   type Metadata, openAws, openEmbedded, openRefresh, type Pipeline, rangeReader, readLatest, Redactor, RetryableError, s3, secret,
   startRefresh, systemClock,
 } from 'landfall';
+import { Credentials, DapClient, type DapSession, Instant, type Job, readJsonLines } from 'landfall/dap';
 
-const names: string[] = [code, files, googleSheets, http, manifestLeaves, openAws, rangeReader, readLatest, s3].map(({ name }) => name);
+const names: string[] = [code, files, googleSheets, http, manifestLeaves, openAws, rangeReader, readJsonLines, readLatest, s3].map(({ name }) => name);
 const connector: Pick<BytesConnector, 'close'> = {};
 const leaf: Metadata = { name: 'a', fingerprint: '1', isPrefix: false };
 const pipeline: Pipeline = definePipeline({
@@ -60,7 +61,10 @@ const deps = openRefresh({ backend, pipelines: await loadPipelines('pipelines'),
 const answer = await startRefresh({ pipeline: 'theirs', trigger: 'manual' }, deps);
 backend.close();
 const error: IngestError = new RetryableError('later');
-console.log(JSON.stringify({ names, pipeline: pipeline.name, answer, error: error.code, connector }));
+await using session: DapSession = new DapClient({ credentials: Credentials.create('eu#1', 'secret') }).open();
+const status: Job['status'] = 'waiting';
+const since = Instant.parse('2026-01-05T00:00:00.273Z');
+console.log(JSON.stringify({ names, pipeline: pipeline.name, answer, error: error.code, connector, status, since }));
 `;
 
 const THEIRS = `
@@ -73,6 +77,8 @@ describe('the package', () => {
     for (const file of [
       'dist/lib/shared/index.js',
       'dist/lib/shared/index.d.ts',
+      'dist/lib/shared/clients/dap/index.js',
+      'dist/lib/shared/clients/dap/index.d.ts',
       'bin/landfall.mjs',
       'LICENSE',
       'README.md',
@@ -99,7 +105,8 @@ describe('the package', () => {
 
     const ran = execFileSync(process.execPath, ['program.ts'], { cwd: consumer, encoding: 'utf8' });
     expect(JSON.parse(ran)).toMatchObject({
-      names: expect.arrayContaining(['code', 'readLatest', 's3']),
+      names: expect.arrayContaining(['code', 'readJsonLines', 'readLatest', 's3']),
+      since: '2026-01-05T00:00:00.273Z',
       pipeline: 'mine',
       answer: { pipeline: 'theirs', run: 1, pending: false },
       error: 'Retryable',

@@ -8,9 +8,10 @@ export interface Tally {
   readonly faults: Record<string, number>;
   readonly states: Record<string, number>;
   readonly violations: { readonly seed: number; readonly violation: string }[];
+  readonly leaks: number[];
 }
 
-export const newTally = (): Tally => ({ histories: 0, steps: 0, faults: {}, states: {}, violations: [] });
+export const newTally = (): Tally => ({ histories: 0, steps: 0, faults: {}, states: {}, violations: [], leaks: [] });
 
 export function addTally(into: Tally, other: Tally): void {
   into.histories += other.histories;
@@ -18,19 +19,28 @@ export function addTally(into: Tally, other: Tally): void {
   for (const name of ['faults', 'states'] as const)
     for (const [kind, count] of Object.entries(other[name])) into[name][kind] = (into[name][kind] ?? 0) + count;
   into.violations.push(...other.violations);
+  into.leaks.push(...other.leaks);
 }
+
+/** What nobody waits for would end a process of its own accord. */
+const unhandled: unknown[] = [];
+if (parentPort) process.on('unhandledRejection', (error) => void unhandled.push(error));
 
 /** Runs the histories of these seeds, one after the other. */
 export async function runSeeds(seeds: Iterable<number>): Promise<Tally> {
   const tally = newTally();
   for (const seed of seeds) {
-    const { violation, faults, states, steps } = await new History({ seed }).run();
+    const { violation: broken, leak, faults, states, steps } = await new History({ seed }).run();
+    const [failure] = unhandled.splice(0);
+    const violation =
+      broken ?? (failure === undefined ? undefined : `a failure that nobody awaits: ${String(failure)}`);
     addTally(tally, {
       histories: 1,
       steps,
       faults: { ...faults },
       states: { ...states },
       violations: violation === undefined ? [] : [{ seed, violation }],
+      leaks: leak === undefined ? [] : [seed],
     });
   }
   return tally;

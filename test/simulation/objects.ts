@@ -94,7 +94,10 @@ export class SimulatedObjects {
         }
       },
       list: (prefix) => this.#list(task, prefix),
-      location: (key) => `s3://simulated/${key}`,
+      location: (key) => {
+        checked(key);
+        return `s3://simulated/${key}`;
+      },
     };
   }
 

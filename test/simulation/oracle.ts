@@ -374,8 +374,12 @@ export class Oracle implements ObjectWatch {
         throw new Violation(`3: after a quiet refresh ${path} is shown, and the source has it no more`);
   }
 
-  /** After the grace nothing is there that nothing refers to, and nothing is missing that something refers to. */
-  checkReachable(root: string, keepsRemoved: boolean): void {
+  /**
+   * After the grace nothing is missing that something refers to.
+   *
+   * @returns what is there although nothing refers to it
+   */
+  checkReachable(root: string, keepsRemoved: boolean): string | undefined {
     const { pipeline } = this.#options;
     const live = new Set<string>([`${pipeline}/latest.json`, ...(this.published?.objects ?? [])]);
     const partitionKeys = new Set<string>();
@@ -384,15 +388,14 @@ export class Oracle implements ObjectWatch {
     for (const key of live)
       if (!this.objects.bytes(key)) throw new Violation(`7: ${key} is referred to and is not there`);
     for (const key of this.objects.keys(`${pipeline}/`)) {
-      if (live.has(key)) continue;
-      if (keepsRemoved && this.#order.has(key)) continue;
-      throw new Violation(`7: nothing refers to ${key.replaceAll(/[0-9a-f]{24,}/g, '…')} (${key})`);
+      if (live.has(key) || (keepsRemoved && this.#order.has(key))) continue;
+      return `the object ${key}`;
     }
     for (const { pk, sk } of this.tables.everything('nodes'))
-      if (!nodeKeys.has(pk) && !sk.startsWith('group#'))
-        throw new Violation(`7: nothing refers to the item ${pk} ${sk}`);
+      if (!nodeKeys.has(pk) && !sk.startsWith('group#')) return `the item ${pk} ${sk}`;
     for (const { pk, sk } of this.tables.everything('partitions'))
-      if (!partitionKeys.has(pk)) throw new Violation(`7: nothing refers to the item ${pk} ${sk}`);
+      if (!partitionKeys.has(pk)) return `the item ${pk} ${sk}`;
+    return undefined;
   }
 
   #reach(id: string, live: Set<string>, nodes: Set<string>, partitions: Set<string>): void {

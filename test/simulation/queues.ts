@@ -1,4 +1,4 @@
-import { checkOutgoing, VISIBILITY_MAX_SECONDS } from '../../shared/queue/outgoing.ts';
+import { checkOutgoing, checkReceive, VISIBILITY_MAX_SECONDS } from '../../shared/queue/outgoing.ts';
 import {
   MAX_RECEIVE_COUNT,
   type OutgoingMessage,
@@ -8,6 +8,7 @@ import {
   type Queues,
   QueueUnavailableError,
   type ReceivedMessage,
+  type ReceiveOptions,
 } from '../../shared/queue/queue.ts';
 import type { Faults } from './faults.ts';
 import type { Random } from './random.ts';
@@ -56,12 +57,7 @@ export class SimulatedQueues {
           );
         }
       },
-      receive: async (queue, { max, visibilityTimeoutSeconds }) =>
-        task.call(
-          () => `receive from ${queue}`,
-          () => this.receive(queue, max, visibilityTimeoutSeconds),
-          unavailable,
-        ),
+      receive: (queue, options) => this.#receiveWaiting(task, queue, options),
       delete: async (queue, receipts) =>
         task.call(
           () => `delete ${receipts.length} of ${queue}`,
@@ -87,6 +83,23 @@ export class SimulatedQueues {
           unavailable,
         ),
     };
+  }
+
+  /** Functions do not poll, so this waits in real time, and only where a test of the port asks for it. */
+  async #receiveWaiting(task: Task, queue: QueueName, options: ReceiveOptions): Promise<ReceivedMessage[]> {
+    checkReceive(options);
+    const { max, visibilityTimeoutSeconds, waitSeconds = 0, signal } = options;
+    const until = performance.now() + waitSeconds * 1000;
+    for (;;) {
+      if (signal?.aborted) return [];
+      const messages = await task.call(
+        () => `receive from ${queue}`,
+        () => this.receive(queue, max, visibilityTimeoutSeconds),
+        unavailable,
+      );
+      if (messages.length > 0 || performance.now() >= until) return messages;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
   }
 
   // Without a turn of the scheduler: for the platform, which polls the queues.

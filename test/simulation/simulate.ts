@@ -35,6 +35,7 @@ async function replay(seed: number): Promise<void> {
   const result = await new History({ ...options, tell: (line) => void lines.push(line) }).run();
   console.log(lines.join('\n'));
   console.log(`\n${JSON.stringify(options)}\n${result.violation ?? 'no promise is broken'}`);
+  if (result.leak) console.log(`left for good: ${result.leak}`);
   if (result.violation) process.exitCode = 1;
 }
 
@@ -67,6 +68,10 @@ async function survey(): Promise<void> {
     table('faults', tally.faults);
     table('reached', tally.states);
   }
+  if (tally.leaks.length > 0)
+    console.log(
+      `${tally.leaks.length} histories leave something behind for good: seeds ${tally.leaks.slice(0, 10).join(', ')}`,
+    );
   if (tally.violations.length === 0) return console.log('no promise is broken');
   process.exitCode = 1;
   await report(tally);

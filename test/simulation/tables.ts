@@ -1,6 +1,6 @@
 import { edited, editsOf } from '../../shared/tables/change.ts';
 import { meets } from '../../shared/tables/condition.ts';
-import { checkItem, checkKey } from '../../shared/tables/item-size.ts';
+import { checkItem, checkKey, itemBytes } from '../../shared/tables/item-size.ts';
 import {
   type Change,
   type Condition,
@@ -32,6 +32,7 @@ interface Rows {
 
 const GET_BATCH = 100;
 const WRITE_BATCH = 25;
+const PAGE_BYTES = 1024 * 1024;
 
 /** What tables hold: atomic for one item, consistent, and nothing more. Pages and batches may be torn apart anywhere. */
 export class SimulatedTables {
@@ -62,7 +63,7 @@ export class SimulatedTables {
         checkedKey(key);
         return call(
           () => `get ${told(key)}`,
-          () => this.get(name, key),
+          () => this.#out(this.get(name, key)),
         );
       },
       getMany: async (keys) => {
@@ -73,7 +74,7 @@ export class SimulatedTables {
           found.push(
             ...(await call(
               () => `get ${some.length} items, ${told(some[0]!)} …`,
-              () => some.flatMap((key) => this.get(name, key) ?? []),
+              () => some.flatMap((key) => this.#out(this.get(name, key)) ?? []),
             )),
           );
         }
@@ -133,7 +134,11 @@ export class SimulatedTables {
   }
 
   async #update(name: TableName, task: Task, key: Key, change: Change, condition: Condition) {
-    const edits = editsOf({ ...change, set: change.set && storedItem(change.set as Item) });
+    const set = Object.entries(change.set ?? {}).map(([attribute, value]) => [
+      attribute,
+      value === undefined ? value : storedValue(value),
+    ]);
+    const edits = editsOf({ ...change, set: Object.fromEntries(set) });
     return task.call(
       () => `${name} update ${told(key)} ${told(change)}${this.#refused(name, key, condition)}`,
       () => {
@@ -141,7 +146,7 @@ export class SimulatedTables {
         if (!meets(before, condition)) return undefined;
         const next = edited(before ?? { pk: key.pk, sk: key.sk }, edits);
         if (this.#checks) checkItem(name, next);
-        return this.#keep(name, next);
+        return this.#out(this.#keep(name, next));
       },
       unavailable,
     );
@@ -168,8 +173,8 @@ export class SimulatedTables {
               (after === undefined || (reverse ? compareText(sk, after) < 0 : compareText(sk, after) > 0)),
           );
           if (reverse) inRange.reverse();
-          const keys = inRange.slice(0, size);
-          return { page: keys.map((sk) => rows!.items.get(sk)!), more: keys.length < inRange.length };
+          const page = this.#page(inRange.slice(0, size).map((sk) => rows!.items.get(sk)!));
+          return { page, more: page.length < inRange.length };
         },
         unavailable,
       );
@@ -178,6 +183,22 @@ export class SimulatedTables {
       if (!more || left <= 0) return;
       after = page.at(-1)!.sk;
     }
+  }
+
+  /** What fits into one answer, where that is looked at. */
+  #page(items: readonly Item[]): Item[] {
+    if (!this.#checks) return [...items];
+    let bytes = 0;
+    const fitting = items.filter((item, at) => {
+      bytes += itemBytes(item);
+      return at === 0 || bytes <= PAGE_BYTES;
+    });
+    return fitting.map((item) => this.#out(item)!);
+  }
+
+  /** Nobody may change what he gets; where that is looked at, everybody gets a copy. */
+  #out(item: Item | undefined): Item | undefined {
+    return item && this.#checks ? storedItem(item) : item;
   }
 
   /** In pieces of at most `size`; now and then smaller ones, as a service may leave some for the next request. */

@@ -310,6 +310,8 @@ export class NotFoundError extends OperationError {
   readonly kind: string;
   constructor(body: OperationErrorBody, facts: ReplyFacts, { id, kind }: { id: string; kind: string }) {
     super(body, facts, 'NotFoundError');
+    // The service's text may be the same for every table.
+    if (id && !this.message.includes(id)) this.message += ` (${kind || 'id'} ${JSON.stringify(id)})`;
     this.id = id;
     this.kind = kind;
   }

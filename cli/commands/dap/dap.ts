@@ -1,0 +1,13 @@
+import { Command } from 'commander';
+import type { Act } from '../../act.ts';
+import { listCommand } from './list.ts';
+import { addDapOptions } from './options.ts';
+import { schemaCommand } from './schema.ts';
+import { incrementalCommand, snapshotCommand } from './table-data.ts';
+
+export const dapCommand = (act: Act): Command =>
+  addDapOptions(new Command('dap').description('save tables of the Data Access Platform (Canvas Data 2) as files'))
+    .addCommand(listCommand(act))
+    .addCommand(schemaCommand(act))
+    .addCommand(snapshotCommand(act))
+    .addCommand(incrementalCommand(act));
