@@ -35,8 +35,8 @@ export interface Diff<L extends ListedChild> {
   readonly children: readonly { readonly listed: L; readonly item?: PartitionRecord; readonly anew: boolean }[];
 }
 
-/** `delete` what was marked gone before; the others mark, or take a mark away. */
-export type Settling = 'gone' | 'delete' | 'unmark' | 'keep';
+/** `delete` what was marked gone before, `drop` what is there unmarked; the others mark, or take a mark away. */
+export type Settling = 'gone' | 'delete' | 'drop' | 'unmark' | 'keep';
 
 /** A mark whose plan has completed was carried out: the item is as good as deleted. */
 export function wasRemoved(item: PartitionRecord, carried: Plan | undefined): boolean {

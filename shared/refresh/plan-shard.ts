@@ -62,7 +62,7 @@ export async function planShard(
   );
   const keepsProgress = ({ sk }: PartitionRecord) => goesOn.has(sk);
   await writeGarbage(deps.objects, pipeline.name, run, droppedNodes(key, diff, pipeline.onRemove === 'keep'));
-  await writer.settle(diff.settled, items.values(), { carried: shard.carried, keepsProgress });
+  await writer.settle(agrees ? diff.settled.map(outright) : diff.settled, items.values(), { carried: shard.carried, keepsProgress });
   const groups = await writer.markDue(diff.due);
   const children = await writer.nameChildren(diff.children, shard);
   const members = [...groups.map((_, number) => groupMember(number)), ...children.map(({ node }) => node)];
@@ -77,6 +77,13 @@ export async function planShard(
   );
   return true;
 }
+
+/**
+ * A shard that agrees shows nothing of what its listing lacks: a child that no run came to list. A mark would not count in a
+ * plan that compared nothing, so the item goes at once.
+ */
+const outright = (one: Diff<ListingChild>['settled'][number]): Diff<ListingChild>['settled'][number] =>
+  one.action === 'gone' ? { ...one, action: 'drop' } : one;
 
 async function itemsOf(key: ShardKey, agrees: boolean, deps: RefreshDeps): Promise<Map<string, PartitionRecord>> {
   const items = new Map<string, PartitionRecord>();
@@ -114,6 +121,7 @@ export class ShardWriter {
     await writeGarbage(this.#deps.objects, this.#key.pipeline, this.#task.run, orphans);
     await forEachLimit(settled, WRITES_AT_ONCE, async ({ item, action }) => {
       if (action === 'delete') return this.#deps.partitions.deleteGone(this.#key, item);
+      if (action === 'drop') return this.#deps.partitions.deleteAsRead(this.#key, item);
       const set = action === 'gone' ? { gone: true } : action === 'keep' ? { aside: 'kept' } : {};
       const remove = UNMARKED.filter((attribute) => !(attribute in set));
       const marked = await this.#deps.partitions.markThere(this.#key, item.sk, this.#plan, { set, remove });
