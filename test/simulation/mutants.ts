@@ -8,13 +8,14 @@ import { forEachLimit } from '../../shared/core/concurrency.ts';
 import { MUTANTS, type Mutant } from './mutant-list.ts';
 
 /**
- * `npm run simulate:mutants [-- --seeds 20000] [--only NAME]`: breaks the core in one line, in a copy, and looks whether the
- * simulation finds it.
+ * `npm run simulate:mutants [-- --seeds 20000] [--only NAME] [--kept]`: breaks the core in one line, in a copy, and looks whether
+ * the simulation finds it; with `--kept` only in the history that is known to show it.
  */
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '20000' },
     only: { type: 'string' },
+    kept: { type: 'boolean', default: false },
     at: { type: 'string', default: '2' },
   },
 });
@@ -22,7 +23,9 @@ const { values } = parseArgs({
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
-const wanted = MUTANTS.filter(({ name }) => values.only === undefined || name === values.only);
+const wanted = MUTANTS.filter(
+  ({ name, seed }) => (values.only === undefined || name === values.only) && (!values.kept || seed !== undefined),
+);
 let survivors = 0;
 await forEachLimit(wanted, Number(values.at), async (mutant) => {
   const began = performance.now();
@@ -42,13 +45,25 @@ async function isFound(mutant: Mutant): Promise<string | undefined> {
       await cp(join(ROOT, part), join(folder, part), { recursive: true });
     await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
     await apply(mutant, folder);
-    const output = await run(join(folder, 'test/simulation/simulate.ts'));
-    const [, kind] = /× (.*)/.exec(output) ?? [];
+    const seeds =
+      values.kept && mutant.seed !== undefined
+        ? ['--from', String(mutant.seed), '--seeds', '1']
+        : ['--seeds', values.seeds];
+    // A history that breaks the core as it is would show nothing.
+    if (values.kept && brokenIn(await run(join(ROOT, 'test/simulation/simulate.ts'), seeds)) !== undefined)
+      return undefined;
+    const output = await run(join(folder, 'test/simulation/simulate.ts'), seeds);
+    const kind = brokenIn(output);
     const [, count] = /^(\d+) histories/m.exec(output) ?? [];
     return kind && `after ${count} histories: ${kind}`;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** @returns the promise that was broken, if one was */
+function brokenIn(output: string): string | undefined {
+  return /× (.*)/.exec(output)?.[1];
 }
 
 async function apply({ name, file, line, becomes }: Mutant, folder: string): Promise<void> {
@@ -62,8 +77,8 @@ async function apply({ name, file, line, becomes }: Mutant, folder: string): Pro
   );
 }
 
-function run(script: string): Promise<string> {
-  const options = ['--seeds', values.seeds, '--workers', '1', '--stop', '--quiet'];
+function run(script: string, seeds: readonly string[]): Promise<string> {
+  const options = [...seeds, '--workers', '1', '--stop', '--quiet'];
   return new Promise((resolve, reject) => {
     execFile(process.execPath, [script, ...options], { maxBuffer: MAX_OUTPUT_BYTES }, (error, stdout, stderr) => {
       // It ends with 1 where a promise is broken.
