@@ -4,9 +4,9 @@ import type { Listing } from '../listing/listing.ts';
 import type { Layout } from '../nodes/layout.ts';
 import { shardOf, slotOf } from '../nodes/layout.ts';
 import type { ShardRecord } from '../nodes/store.ts';
+import type { ShardChange } from './compare.ts';
 import type { RefreshDeps } from './deps.ts';
 import type { NodeTask } from './node-task.ts';
-import type { ShardChange } from './plan-folder.ts';
 
 const GUARDED_FROM = 100;
 const GUARDED_SHARE = 0.5;

@@ -1,29 +1,19 @@
 import { forEachLimit } from '../core/concurrency.ts';
 import type { EpochMs } from '../core/units.ts';
-import { writeGarbage } from '../landing/garbage.ts';
 import type { Listing } from '../listing/listing.ts';
-import { EMPTY_DIGEST } from '../nodes/digest.ts';
-import { FIRST_LAYOUT, type Layout, layoutFor, shardOf, slotOf } from '../nodes/layout.ts';
+import { FIRST_LAYOUT, type Layout, layoutFor } from '../nodes/layout.ts';
 import { type Plan, planOf } from '../nodes/plan.ts';
 import type { NodeRecord, ShardKey, ShardRecord } from '../nodes/store.ts';
-import type { PartitionRecord } from '../partitions/store.ts';
+import { compare, isDue, type ShardChange } from './compare.ts';
 import { Completion } from './completion.ts';
 import { guardRemoval } from './delete-guard.ts';
 import { PlanSupersededError, type RefreshDeps } from './deps.ts';
-import { type Forcing, forcing, type NodeTask } from './node-task.ts';
+import { copyItems } from './grow-layout.ts';
+import { forcing, type NodeTask } from './node-task.ts';
 import { planShard } from './plan-shard.ts';
 
 /** Shards planned at a time: enough to hide the tables' latency, few enough to stay small. */
 const SHARDS_AT_ONCE = 4;
-const COPY_BATCH = 500;
-
-/** What a complete listing of a folder means for one shard. */
-export interface ShardChange {
-  readonly shard: number;
-  readonly agrees: boolean;
-  /** It has child nodes, which are sent also if it agrees. */
-  readonly nodes: number;
-}
 
 /** A plan that ran out of time between two shards: it goes on with the others. */
 export interface PlanProgress {
@@ -78,8 +68,6 @@ export async function planFolder(
   );
 }
 
-const isDue = ({ agrees, nodes }: ShardChange) => !agrees || nodes > 0;
-
 /** Plans the shards that are left; then the node is SENT, and the lister looks whether all is complete. */
 export async function planShards(
   task: NodeTask,
@@ -107,32 +95,6 @@ export async function planShards(
   if (!task.place) await deps.runs.note(task.pipeline.name, task.run, { state: 'READING' });
   await new Completion(task.pipeline.name, deps).lookAgain(task.id, plan);
   return undefined;
-}
-
-/** Compares digests; where they differ, duplicates are folded first, and conflicts found before anything is written. */
-async function compare(
-  listing: Listing,
-  layout: Layout,
-  stored: ReadonlyMap<number, ShardRecord>,
-  force: Forcing,
-): Promise<ShardChange[]> {
-  const changes: ShardChange[] = [];
-  const forcedShards = new Set([...force.names].map((name) => shardOf(slotOf(name), layout.shards)));
-  for (let shard = 0; shard < layout.shards; shard++) {
-    const { digest, nodes } = listing.digest(shard, layout.shards);
-    const held = heldDigest(stored.get(shard), layout);
-    const forced = force.all || forcedShards.has(shard);
-    let agrees = digest === held;
-    if (!agrees) agrees = (await listing.children(shard, layout.shards)).digest === held;
-    changes.push({ shard, agrees: agrees && !forced, nodes });
-  }
-  return changes;
-}
-
-/** A shard without an item holds nothing, unless a larger layout just got copies. */
-function heldDigest(shard: ShardRecord | undefined, layout: Layout): string | undefined {
-  if (shard) return shard.digest;
-  return layout.from ? undefined : EMPTY_DIGEST;
 }
 
 /** Nothing changed and nothing is below: the plan opens as done, in one write. */
@@ -180,37 +142,6 @@ const identityFields = (identity: Partial<NodeRecord>) => {
   const { kind, path, metadata, metadataId, lineage } = identity;
   return kind === undefined ? {} : { kind, path, metadata, metadataId, lineage };
 };
-
-/**
- * Copies the items of a layout that has become too small to keys of this listing's own. Nobody reads the copies until the plan
- * that names their layout opens; if it does not, they are garbage.
- */
-async function copyItems(task: NodeTask, present: Layout, layout: Layout, deps: RefreshDeps): Promise<void> {
-  const { pipeline, id: node, run } = task;
-  await writeGarbage(deps.objects, pipeline.name, run, [
-    { kind: 'layout', node, layout: layout.id, shards: layout.shards },
-    { kind: 'layout', node, layout: present.id, shards: present.shards },
-    { kind: 'manifests', node, keys: [...task.shards.values()].flatMap(({ part }) => (part ? [part] : [])) },
-  ]);
-  const base = { pipeline: pipeline.name, node };
-  const to = ({ name }: PartitionRecord): ShardKey => ({
-    ...base,
-    layout: layout.id,
-    shard: shardOf(slotOf(name), layout.shards),
-  });
-  for (let shard = 0; shard < present.shards; shard++) {
-    let batch: PartitionRecord[] = [];
-    for await (const item of deps.partitions.all({ ...base, layout: present.id, shard })) {
-      // The new shards could not know whether that mark was carried out.
-      if (item.gone) continue;
-      batch.push(item.group === undefined ? item : { ...item, origin: { layout: present.id, shard } });
-      if (batch.length < COPY_BATCH) continue;
-      await deps.partitions.copy(to, batch);
-      batch = [];
-    }
-    if (batch.length > 0) await deps.partitions.copy(to, batch);
-  }
-}
 
 async function warnOfDuplicates(
   { pipeline, run, identity }: NodeTask,

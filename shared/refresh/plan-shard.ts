@@ -62,7 +62,10 @@ export async function planShard(
   );
   const keepsProgress = ({ sk }: PartitionRecord) => goesOn.has(sk);
   await writeGarbage(deps.objects, pipeline.name, run, droppedNodes(key, diff, pipeline.onRemove === 'keep'));
-  await writer.settle(agrees ? diff.settled.map(outright) : diff.settled, items.values(), { carried: shard.carried, keepsProgress });
+  await writer.settle(agrees ? diff.settled.map(outright) : diff.settled, items.values(), {
+    carried: shard.carried,
+    keepsProgress,
+  });
   const groups = await writer.markDue(diff.due);
   const children = await writer.nameChildren(diff.children, shard);
   const members = [...groups.map((_, number) => groupMember(number)), ...children.map(({ node }) => node)];
