@@ -69,7 +69,7 @@ beforeAll(async () => {
     await history.walk().catch(() => {});
     calls.push(...history.world.calls);
   }
-  for (const world of [await stuckRun(), await failedRun()]) {
+  for (const world of [await stuckRun(), await failedRun(), await grownRun()]) {
     calls.push(...world.calls);
     world.close();
   }
@@ -97,6 +97,16 @@ async function failedRun(): Promise<World> {
   world.source.onReading = () => {
     throw new Error('the source is broken');
   };
+  await world.refresh();
+  return world;
+}
+
+/** A folder outgrows its layout, so its items are copied. */
+async function grownRun(): Promise<World> {
+  const world = new World({ sizes: { childrenPerShard: 2 } });
+  world.source.leaf('x', 'v1');
+  await world.refresh();
+  for (let at = 0; at < 20; at++) world.source.leaf(`leaf-${at}`, 'v1');
   await world.refresh();
   return world;
 }
