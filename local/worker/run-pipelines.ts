@@ -93,12 +93,15 @@ async function watchRuns(
   }
 }
 
-/** With no message anywhere, a run that goes on has lost one: what the sweep does every five minutes is done at once. */
+/**
+ * With no message anywhere, a run that goes on has lost one: what the sweep does every five minutes is done at once. On one machine
+ * it is also known that nobody works, so a lease is that of a worker that was killed; SQS counts only about.
+ */
 async function recover(backend: Backend, deps: RefreshDeps, pipelines: readonly string[]): Promise<void> {
   await backend.housekeep();
   for (const queue of QUEUE_NAMES) {
     const { visible, inFlight, delayed } = await backend.queues.counts(queue);
     if (visible + inFlight + delayed > 0) return;
   }
-  for (const pipeline of pipelines) await sweepRun(pipeline, deps);
+  for (const pipeline of pipelines) await sweepRun(pipeline, deps, backend.kind === 'aws');
 }

@@ -36,8 +36,8 @@ export interface NodeRecord {
   readonly ran?: RunTotals;
   /** The run in which what it tells its parent last changed. */
   readonly changed: number;
-  /** Until then somebody lists or plans it; economy only, for the sweep. In milliseconds since 1970. */
-  readonly listingUntil?: EpochMs;
+  /** Somebody lists or plans it in this run; economy only, for the sweep. */
+  readonly lease?: ListingLease;
   /** Why the last listing failed; the node stayed as it was. */
   readonly error?: ErrorFacts;
   readonly feed?: FeedState;
@@ -47,6 +47,13 @@ export interface NodeRecord {
   readonly landedFingerprint?: string;
   /** The code and options with which it had. */
   readonly landedVersions?: string;
+}
+
+/** A lease of an earlier run says nothing: whoever held it is refused by now. */
+export interface ListingLease {
+  readonly run: number;
+  /** Milliseconds since 1970. */
+  readonly until: EpochMs;
 }
 
 export type NodeKind = 'folder' | 'feed';
@@ -212,8 +219,8 @@ export class NodeStore {
   }
 
   /** Says that a listing which takes long is going on, so that the sweep does not begin another. */
-  async leaseListing(pipeline: string, id: string, until: EpochMs): Promise<void> {
-    await this.#table.update({ pk: nodeKey(pipeline, id), sk: NODE }, { set: { listingUntil: until } });
+  async leaseListing(pipeline: string, id: string, lease: ListingLease): Promise<void> {
+    await this.#table.update({ pk: nodeKey(pipeline, id), sk: NODE }, { set: attributes({ lease }) });
   }
 
   /** Of all deliveries that would go on with the planning of a node from one step, one may. */
@@ -222,10 +229,10 @@ export class NodeStore {
     id: string,
     plan: Plan,
     step: number,
-    listingUntil: EpochMs,
+    lease: ListingLease,
   ): Promise<NodeRecord | undefined> {
     const condition = [equals('plan', plan), equals('state', 'PLANNED'), anyOf(absent('step'), below('step', step))];
-    return this.#updateNode(pipeline, id, { set: { step, listingUntil } }, condition);
+    return this.#updateNode(pipeline, id, { set: attributes({ step, lease }) }, condition);
   }
 
   shardDone(key: ShardKey, plan: Plan): Promise<NodeRecord | undefined> {

@@ -1,10 +1,11 @@
 import { type ErrorFacts, errorFacts, isRetryable } from '../core/errors.ts';
 import type { JsonValue } from '../core/json.ts';
-import { addMs, type EpochMs, ms } from '../core/units.ts';
+import { addMs, ms } from '../core/units.ts';
 import { stagingKey } from '../landing/keys.ts';
 import { listNode } from '../listing/list-node.ts';
 import { FeedListing, Listing, type ListingOptions, type ListingState } from '../listing/listing.ts';
 import { planOf } from '../nodes/plan.ts';
+import type { ListingLease } from '../nodes/store.ts';
 import { sameTotals } from '../nodes/totals.ts';
 import type { ListObjectsMessage } from '../queue/messages.ts';
 import { messageJson } from '../queue/outgoing.ts';
@@ -35,7 +36,7 @@ export async function listAndPlan(
   deps: RefreshDeps,
 ): Promise<void> {
   const stopWithin = stopWithinMs(delivery.deadline);
-  const lease = listingLease(delivery, deps);
+  const lease = listingLease(task.run, delivery, deps);
   const saved =
     message.continues === undefined ? undefined : await loadContinuation(task, message.continues, lease, deps);
   if (message.continues !== undefined && !saved) return;
@@ -60,8 +61,8 @@ const newListing = (task: NodeTask, deps: RefreshDeps): Listing | FeedListing =>
   task.identity.kind === 'feed' ? new FeedListing(listingOptions(task, deps)) : new Listing(listingOptions(task, deps));
 
 /** Until when the sweep leaves a node alone that is being listed or planned: as long as this invocation may live. */
-function listingLease({ deadline }: Delivery, deps: RefreshDeps): EpochMs {
-  return addMs(nowMs(deps), ms(Math.min(deadline.remainingMs(), LEASE_MAX_MS) + LEASE_MARGIN_MS));
+function listingLease(run: number, { deadline }: Delivery, deps: RefreshDeps): ListingLease {
+  return { run, until: addMs(nowMs(deps), ms(Math.min(deadline.remainingMs(), LEASE_MAX_MS) + LEASE_MARGIN_MS)) };
 }
 
 const LEASE_MARGIN_MS = 30_000;
@@ -156,7 +157,7 @@ function leaseOnce(task: NodeTask, delivery: Delivery, deps: RefreshDeps): () =>
   return async () => {
     if (leased || nowMs(deps) < after) return;
     leased = true;
-    await deps.nodes.leaseListing(task.pipeline.name, task.id, listingLease(delivery, deps));
+    await deps.nodes.leaseListing(task.pipeline.name, task.id, listingLease(task.run, delivery, deps));
   };
 }
 
@@ -168,7 +169,7 @@ async function goOnLater(
   message: ListObjectsMessage,
   listing: Listing,
   where: Pick<Continuation, 'cursor' | 'progress'>,
-  lease: EpochMs,
+  lease: ListingLease,
   deps: RefreshDeps,
 ): Promise<void> {
   const { pipeline } = task;
@@ -184,7 +185,10 @@ async function goOnLater(
   }
   const continuation: Continuation = { node: task.id, version: task.node?.version ?? 0, listing: state, ...where };
   await deps.objects.put(key, Buffer.from(JSON.stringify(continuation)));
-  await deps.nodes.leaseListing(pipeline.name, task.id, addMs(lease, ms(CONTINUES_WITHIN_MS)));
+  await deps.nodes.leaseListing(pipeline.name, task.id, {
+    ...lease,
+    until: addMs(lease.until, ms(CONTINUES_WITHIN_MS)),
+  });
   await deps.queues.send('list-objects', [{ body: messageJson({ ...message, continues: key }), group: pipeline.name }]);
   deps.log.info('a listing goes on in another invocation', {
     pipeline: pipeline.name,
@@ -201,7 +205,7 @@ const CONTINUES_WITHIN_MS = 300_000;
 async function loadContinuation(
   task: NodeTask,
   key: string,
-  lease: EpochMs,
+  lease: ListingLease,
   deps: RefreshDeps,
 ): Promise<(Omit<Continuation, 'listing'> & { listing: Listing }) | undefined> {
   const stored = await deps.objects.get(key);

@@ -1,5 +1,5 @@
 import { forEachLimit } from '../core/concurrency.ts';
-import { days, type EpochMs } from '../core/units.ts';
+import { days } from '../core/units.ts';
 import { writeGarbage } from '../landing/garbage.ts';
 import type { FeedChild, FeedListing } from '../listing/listing.ts';
 import { FIRST_LAYOUT } from '../nodes/layout.ts';
@@ -9,6 +9,7 @@ import {
   type FeedState,
   type Generation,
   groupMember,
+  type ListingLease,
   type ShardKey,
   type ShardRecord,
 } from '../nodes/store.ts';
@@ -37,7 +38,12 @@ interface Numbered {
  * planned, and what its generation or its age drops is marked gone. The position moves in the very write that makes the
  * plan count, so no record is planned twice and none is skipped.
  */
-export async function planFeed(task: NodeTask, listing: FeedListing, lease: EpochMs, deps: RefreshDeps): Promise<void> {
+export async function planFeed(
+  task: NodeTask,
+  listing: FeedListing,
+  lease: ListingLease,
+  deps: RefreshDeps,
+): Promise<void> {
   const feed = task.node?.feed ?? NO_FEED;
   const listed = await listing.children();
   const numbered = listed.map((child, at): Numbered => ({ number: feed.end + at, child }));
@@ -46,7 +52,7 @@ export async function planFeed(task: NodeTask, listing: FeedListing, lease: Epoc
   const touched = touchedShards(task, numbered, keep, deps.sizes.feedShard);
   if (touched.length === 0 && (await openQuiet(task, next, deps))) return;
 
-  const opened = await openNode(task, { state: 'PLANNED', listingUntil: lease }, deps);
+  const opened = await openNode(task, { state: 'PLANNED', lease }, deps);
   if (!opened?.plan) return;
   const { plan } = opened;
   const messages: OutgoingMessage[] = [];

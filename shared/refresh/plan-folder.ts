@@ -1,9 +1,8 @@
 import { forEachLimit } from '../core/concurrency.ts';
-import type { EpochMs } from '../core/units.ts';
 import type { Listing } from '../listing/listing.ts';
 import { FIRST_LAYOUT, type Layout, layoutFor } from '../nodes/layout.ts';
 import { type Plan, planOf } from '../nodes/plan.ts';
-import type { NodeRecord, ShardKey, ShardRecord } from '../nodes/store.ts';
+import type { ListingLease, NodeRecord, ShardKey, ShardRecord } from '../nodes/store.ts';
 import { compare, isDue, type ShardChange } from './compare.ts';
 import { Completion } from './completion.ts';
 import { guardRemoval } from './delete-guard.ts';
@@ -35,7 +34,7 @@ export interface PlanProgress {
 export async function planFolder(
   task: NodeTask,
   listing: Listing,
-  lease: EpochMs,
+  lease: ListingLease,
   outOfTime: () => boolean,
   deps: RefreshDeps,
 ): Promise<PlanProgress | undefined> {
@@ -110,13 +109,8 @@ async function openUnchanged(task: NodeTask, layout: Layout, deps: RefreshDeps):
   return true;
 }
 
-async function open(
-  task: NodeTask,
-  layout: Layout,
-  listingUntil: EpochMs,
-  deps: RefreshDeps,
-): Promise<Plan | undefined> {
-  const opened = await openNode(task, { state: 'PLANNED', layout, listingUntil }, deps);
+async function open(task: NodeTask, layout: Layout, lease: ListingLease, deps: RefreshDeps): Promise<Plan | undefined> {
+  const opened = await openNode(task, { state: 'PLANNED', layout, lease }, deps);
   return opened?.plan;
 }
 

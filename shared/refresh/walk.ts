@@ -24,6 +24,12 @@ import { identify } from './node-task.ts';
 /** What the sweep does with what it finds incomplete: send it again, plan it again, or make it fail visibly. */
 export type Remedy = 'resend' | 'replan' | 'fail';
 
+export interface WalkOptions {
+  readonly remedy: Remedy;
+  /** False where it is known that nobody works: then whoever held a lease was killed. */
+  readonly leasesHold: boolean;
+}
+
 export interface WalkResult {
   /** What is incomplete: nodes, and what is due. Two walks that saw the same saw no progress. */
   readonly seen: readonly string[];
@@ -37,16 +43,25 @@ export class Walk {
   readonly #pipeline: string;
   readonly #run: number;
   readonly #remedy: Remedy;
+  readonly #leasesHold: boolean;
   readonly #deps: RefreshDeps;
   readonly #seen: string[] = [];
   #leased = 0;
   #sent = 0;
 
-  constructor(pipeline: string, run: number, remedy: Remedy, deps: RefreshDeps) {
+  constructor(pipeline: string, run: number, { remedy, leasesHold }: WalkOptions, deps: RefreshDeps) {
     this.#pipeline = pipeline;
     this.#run = run;
     this.#remedy = remedy;
+    this.#leasesHold = leasesHold;
     this.#deps = deps;
+  }
+
+  /** Somebody works there; counted, since that is progress. */
+  #holds(until: number): boolean {
+    const holds = this.#leasesHold && until > nowMs(this.#deps);
+    if (holds) this.#leased += 1;
+    return holds;
   }
 
   async from(root: string): Promise<WalkResult> {
@@ -57,12 +72,9 @@ export class Walk {
   async #node(message: ListObjectsMessage): Promise<void> {
     const loaded = await this.#deps.nodes.load(this.#pipeline, message.node);
     const node = loaded?.node;
-    if ((node?.listingUntil ?? 0) > nowMs(this.#deps) && node?.state !== 'SENT') {
-      this.#leased += 1;
-      return;
-    }
     const planned = node?.plan !== undefined && runOf(node.plan) === this.#run;
     if (!planned || node.state === 'PLANNED') {
+      if (node?.lease?.run === this.#run && this.#holds(node.lease.until)) return;
       this.#note(message.node);
       if (this.#remedy === 'fail') return this.#failNode(message, node);
       return this.#send('list-objects', message);
@@ -115,8 +127,7 @@ export class Walk {
     const leases = await this.#deps.nodes.groups(key, shard!.plan!);
     this.#note(`${node.id} ${number} ${[...groups.values()].flat().filter(isDue).length}`);
     for (const [group, items] of groups) {
-      if ((leases.get(group)?.leasedUntil ?? 0) > nowMs(this.#deps)) this.#leased += 1;
-      else await this.#group(key, node.kind, shard!, group, items);
+      if (!this.#holds(leases.get(group)?.leasedUntil ?? 0)) await this.#group(key, node.kind, shard!, group, items);
     }
   }
 

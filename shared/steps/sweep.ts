@@ -47,8 +47,11 @@ export async function sweep(
   return swept;
 }
 
-/** @returns how many messages were sent again */
-export async function sweepRun(pipeline: string, deps: RefreshDeps): Promise<number> {
+/**
+ * @param leasesHold false if no message is to be had or under way: whoever works has one, so nobody does
+ * @returns how many messages were sent again
+ */
+export async function sweepRun(pipeline: string, deps: RefreshDeps, leasesHold = true): Promise<number> {
   const active = await deps.runs.active(pipeline);
   if (!active) return 0;
   // A run's end, or its beginning, may have been decided and not told.
@@ -64,7 +67,9 @@ export async function sweepRun(pipeline: string, deps: RefreshDeps): Promise<num
     );
   const rounds = active.sweepRounds ?? 0;
   const remedy = remedyAfter(rounds);
-  const { seen, leased, sent } = await new Walk(pipeline, active.active, remedy, deps).from(active.root);
+  const { seen, leased, sent } = await new Walk(pipeline, active.active, { remedy, leasesHold }, deps).from(
+    active.root,
+  );
   const stands = sha256Hex(seen.join('\n')).slice(0, 16);
   // Planning again is no progress yet: the round after it compares with what stood still before.
   const still = remedy !== 'resend' || (stands === active.sweepSeen && leased === 0);

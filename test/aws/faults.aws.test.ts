@@ -76,13 +76,13 @@ describe('the aws backend behind an endpoint that delays, cuts, fails and thrott
     const pipelines = catalogOf([{ file: 'faults.ts', pipeline }]);
     const deps = openRefresh({ backend, pipelines, log: silentLogger, redactor: new Redactor(), clock: systemClock });
     const work = () =>
-      workUntilDone({ backend, deps, pipelines: [name], signal: AbortSignal.timeout(50_000), timeoutMs: 4_000 });
+      workUntilDone({ backend, deps, pipelines: [name], signal: AbortSignal.timeout(50_000), timeoutMs: 10_000 });
     const refresh = async () => {
       await startRefresh({ pipeline: name, trigger: 'manual' }, deps).catch(() => {});
       await work().catch(() => {});
     };
-    for (let round = 0; round < 3; round++) {
-      await mutate(25);
+    for (let round = 0; round < 2; round++) {
+      await mutate(40);
       await refresh();
     }
     proxy.heal();

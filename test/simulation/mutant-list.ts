@@ -92,8 +92,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'feed position before its plan',
     seed: 0,
     file: 'refresh/plan-feed.ts',
-    line: "{ state: 'PLANNED', listingUntil: lease }",
-    becomes: "{ state: 'PLANNED', listingUntil: lease, feed: next }",
+    line: "{ state: 'PLANNED', lease }",
+    becomes: "{ state: 'PLANNED', lease, feed: next }",
   },
   {
     name: 'feed listed at an old position',
