@@ -34,7 +34,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'digest kept while a plan is open',
-    seed: 95,
+    seed: 193,
     file: 'nodes/store.ts',
     line: "'retaken', ...(agrees ? [] : ['digest'])]",
     becomes: "'retaken']",
@@ -185,7 +185,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'failure that a feed does not forget',
-    seed: 95,
+    seed: 5804,
     file: 'refresh/plan-feed.ts',
     line: 'if (!shows.unchanged) return false;',
     becomes: 'if (!shows.same) return false;',
