@@ -111,7 +111,6 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'any mark counts',
-    seed: 3825,
     file: 'refresh/part.ts',
     line: 'const counts = item.plan === shard.diffed;',
     becomes: 'const counts = true;',
@@ -152,7 +151,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'group done though another take reads it',
-    seed: 3392,
+    seed: 14319,
     file: 'refresh/read-group.ts',
     line: 'if (this.#runOver || this.#overtaken) return;',
     becomes: 'if (this.#runOver) return;',
