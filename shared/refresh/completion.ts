@@ -63,6 +63,7 @@ export class Completion {
         const built = await buildPart(key, shard, plan, this.#deps);
         // A feed shows nothing of a plan before its position is committed; the lister looks again then.
         if (built === 'not yet') return;
+        if (!(await this.#isActive(plan))) return;
         // Of two completions the one that read later must win, or the manifest goes back.
         if (!(await nodes.changeShardInPlan(key, plan, built.change, shard.builds))) continue;
         for (const sk of built.gone) await partitions.carryOut(key, sk, plan, built.tombstones);
@@ -86,6 +87,7 @@ export class Completion {
         await writeGarbage(objects, this.#pipeline, runOf(plan), [{ kind: 'manifests', node: id, keys }]);
         await objects.put(shows.manifest, shows.data);
       }
+      if (!(await this.#isActive(plan))) return;
       const set = attributes({ ...shows.fields, state: 'DONE', builds: node.builds + 1 });
       const done = await nodes.changeInPlan(this.#pipeline, id, plan, { set }, node.builds);
       if (!done) continue;
@@ -93,6 +95,14 @@ export class Completion {
       await this.tellParent(done, runOf(plan));
       return;
     }
+  }
+
+  /**
+   * A straggler of a run that is over completes nothing: what it took out of a part now would be on the list of its own run, and
+   * that may be carried out while a later run's manifest still shows it.
+   */
+  async #isActive(plan: Plan): Promise<boolean> {
+    return (await this.#deps.runs.active(this.#pipeline))?.active === runOf(plan);
   }
 
   /** What a node shows, from the parts of its shards; and whether that is other than before. */
