@@ -22,10 +22,10 @@ describe('a worker that is killed', () => {
     await world.expectWhole();
   });
 
-  it('shares its folder with another worker, both killed now and then, their clocks minutes apart and jumping', async () => {
+  it('shares its folder with another worker, both killed now and then, their clocks apart and jumping', async () => {
     for (let kill = 0; kill < Math.ceil(KILLS / 4); kill++) {
       await world.mutate(40);
-      const skewMs = String(Math.round((world.random() - 0.5) * 600_000));
+      const skewMs = String(Math.round((world.random() - 0.5) * 40_000));
       await Promise.all([
         world.run({ killAfterMs: 200 + world.random() * 800 }),
         world.run({ killAfterMs: 200 + world.random() * 800, flags: ['--clock-skew-ms', skewMs] }),
