@@ -1,12 +1,15 @@
 import { finishRefreshFunction } from '../../functions/finish-refresh/handler.ts';
 import { listObjectsFunction } from '../../functions/list-objects/handler.ts';
+import { pollJobFunction } from '../../functions/poll-job/handler.ts';
 import { queueHandler } from '../../functions/queue-function.ts';
 import { readBytesFunction } from '../../functions/read-bytes/handler.ts';
 import { runtimeOf } from '../../functions/runtime.ts';
 import type { Backend } from '../../shared/backends/backend.ts';
 import { hours, minutes } from '../../shared/core/units.ts';
+import { sweepJobs } from '../../shared/jobs/executor.ts';
 import { QUEUE_NAMES } from '../../shared/queue/queue.ts';
 import type { RefreshDeps } from '../../shared/refresh/deps.ts';
+import { executorDeps } from '../../shared/refresh/job-node.ts';
 import { sweepRun } from '../../shared/steps/sweep.ts';
 import { pause } from './pause.ts';
 import { type QueueHandler, Worker, type WorkerOptions } from './worker.ts';
@@ -24,9 +27,10 @@ export interface RunUntilIdleOptions
 
 /** The handlers of the queue-fed functions, on dependencies that are open already. */
 export function queueHandlers(backend: Backend, deps: RefreshDeps): Record<(typeof QUEUE_NAMES)[number], QueueHandler> {
-  const runtime = async () => runtimeOf(deps, backend.queues);
+  const runtime = async () => runtimeOf(deps, backend);
   return {
     'list-objects': queueHandler(listObjectsFunction, runtime) as unknown as QueueHandler,
+    'poll-job': queueHandler(pollJobFunction, runtime) as unknown as QueueHandler,
     'read-bytes': queueHandler(readBytesFunction, runtime) as unknown as QueueHandler,
     'finish-refresh': queueHandler(finishRefreshFunction, runtime) as unknown as QueueHandler,
   };
@@ -103,5 +107,9 @@ async function recover(backend: Backend, deps: RefreshDeps, pipelines: readonly 
     const { visible, inFlight, delayed } = await backend.queues.counts(queue);
     if (visible + inFlight + delayed > 0) return;
   }
-  for (const pipeline of pipelines) await sweepRun(pipeline, deps, backend.kind === 'aws');
+  const leasesHold = backend.kind === 'aws';
+  for (const pipeline of pipelines) {
+    await sweepRun(pipeline, deps, leasesHold);
+    await sweepJobs(pipeline, executorDeps(deps), leasesHold);
+  }
 }

@@ -30,7 +30,12 @@ export interface WorkerOptions {
 
 const DEFAULT_TIMEOUT_MS = hours(11.5);
 const DEFAULT_CONCURRENCY = 8;
-const BATCH_SIZE: Readonly<Record<QueueName, number>> = { 'list-objects': 10, 'read-bytes': 1, 'finish-refresh': 1 };
+const BATCH_SIZE: Readonly<Record<QueueName, number>> = {
+  'list-objects': 10,
+  'poll-job': 10,
+  'read-bytes': 1,
+  'finish-refresh': 1,
+};
 /** A message is not delivered again while its function may still run. */
 const VISIBILITY_MARGIN_SECONDS = 30;
 const LOOK_AGAIN_MS = 20;

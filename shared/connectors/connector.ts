@@ -1,6 +1,7 @@
 import { IngestError } from '../core/errors.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { Logger } from '../core/logger.ts';
+import type { AsyncConnector } from './async/async-connector.ts';
 
 /**
  * A source, as three functions: build a session, list what is there, read the bytes of one partition.
@@ -32,9 +33,14 @@ export interface Metadata {
   readonly fingerprint: string;
   /** True for a node with children, which is listed and never read. */
   readonly isPrefix: boolean;
-  /** With `isPrefix`: a folder shows what a complete listing named; a feed yields what is new, in order. Default folder. */
-  readonly kind?: 'folder' | 'feed';
-  /** In a feed: the generation this leaf belongs to. A new one replaces the older ones once it has landed in full. */
+  /**
+   * With `isPrefix`: a folder shows what a complete listing named; a feed yields what is new, in order; of a job an external
+   * job is made, once per fingerprint, and when that has succeeded the node is listed and shown as a whole. Default folder.
+   */
+  readonly kind?: 'folder' | 'feed' | 'job';
+  /** With `kind: 'job'`: what is to be done. */
+  readonly job?: JsonObject & JobSpec;
+  /** In a feed: the generation this leaf or job belongs to. A new one replaces the older ones once it has landed in full. */
   readonly generation?: string;
   /** ISO 8601; for people. */
   readonly lastModified?: string;
@@ -42,6 +48,18 @@ export interface Metadata {
   readonly size?: number;
   readonly [extra: string]: JsonValue | undefined;
 }
+
+/** An external job, as a listing names it. It holds no secrets: those come over its connection. */
+export type JobSpec = {
+  /** With `taskTypeVersion` (default 0) it names the connector: `aws.athena`, `dap.query`, … */
+  readonly taskType: string;
+  readonly taskTypeVersion?: number;
+  /** The other members of a task template: `custom`, `sql`, `interface`, `metadata`, … */
+  readonly template?: JsonObject;
+  readonly inputs?: JsonObject;
+  /** One of the pipeline's connections; default: its credential, as the secret `credential`. */
+  readonly connection?: string;
+};
 
 /** Python's spellings are taken too (`is_prefix`, `last_modified`), so that a port keeps its dictionaries. */
 export type Listed = Metadata | JsonObject;
@@ -72,7 +90,38 @@ export interface RunInfo extends ContextRun {
   checkpoint(cursor: JsonValue): Promise<void>;
 }
 
-export type ListRun = RunInfo;
+export interface ListRun extends RunInfo {
+  /** Of a job: what it made. */
+  readonly job?: FinishedJob;
+  /** Of a feed: what has become of what it yielded before. */
+  readonly feed?: FeedProgress;
+  /** Of a job in a feed: the position up to which the feed is known once this job has landed. The last one told counts. */
+  position(position: JsonValue): void;
+  /** Something people should know; kept with the run. */
+  warn(message: string): Promise<void>;
+}
+
+export interface FinishedJob {
+  /** From 0, over all runs. */
+  readonly attempt: number;
+  readonly outputs: JsonObject;
+  /** Where they are stored: `s3://…` or a path, for a while. */
+  readonly location: string;
+}
+
+export interface FeedProgress {
+  /** All up to here has landed: what a checkpoint, or a job's `position`, told. */
+  readonly landedPosition?: JsonValue;
+  /** What was yielded before and has not landed, in order; at most 1,000. It stays due, without being yielded again. */
+  readonly outstanding: readonly Outstanding[];
+}
+
+export interface Outstanding {
+  readonly name: string;
+  readonly generation?: string;
+  /** Why it failed when it was last tried. */
+  readonly error?: { readonly code: string; readonly message: string };
+}
 
 export interface ReadRun extends RunInfo {
   /** 0 for the first try of this partition in this plan. */
@@ -111,6 +160,8 @@ export interface Source {
    * pipeline comes from a file, the text of this file takes its place.
    */
   readonly identityIsText?: boolean;
+  /** The connectors for the external jobs it lists, where they are no built-in ones. */
+  readonly asyncConnectors?: readonly AsyncConnector[];
 }
 
 /** What a listing yielded is not a node: the message names the field, the limit and what was got. */
@@ -133,6 +184,18 @@ export class SourceChangedError extends IngestError {
   readonly code = 'SourceChanged';
   readonly retryable = false;
 }
+
+/**
+ * What an external job made is no longer to be had: its results expired, or its service forgot it. Thrown by a listing or a
+ * read, it has the job done again: at once by a listing of which nothing has landed, else in the next run.
+ */
+export class JobGoneError extends IngestError {
+  override readonly name = 'JobGoneError';
+  readonly code: string = JOB_GONE;
+  readonly retryable = false;
+}
+
+export const JOB_GONE = 'JobGone';
 
 /** The source answered that it will not: not found, forbidden, bad request. */
 export class SourceRefusedError extends IngestError {

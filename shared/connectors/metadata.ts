@@ -10,7 +10,7 @@ export interface ListedNode {
   readonly name: string;
   /** Empty only for a prefix, or in lenient mode. */
   readonly fingerprint: string;
-  readonly kind: 'leaf' | 'folder' | 'feed';
+  readonly kind: 'leaf' | 'folder' | 'feed' | 'job';
   readonly size: number | undefined;
   readonly generation: string | undefined;
 }
@@ -51,10 +51,11 @@ export function parseListed(
   if (fingerprint === '' && !isPrefix && strict) {
     throw invalid(path, name, '"fingerprint" of a leaf must not be empty: nothing could tell whether it changed');
   }
-  if (kind !== undefined && kind !== null && !(isPrefix && (kind === 'folder' || kind === 'feed'))) {
-    const allowed = isPrefix ? 'must be "folder" or "feed"' : 'is for nodes whose "isPrefix" is true';
+  if (kind !== undefined && kind !== null && !(isPrefix && isNodeKind(kind))) {
+    const allowed = isPrefix ? 'must be "folder", "feed" or "job"' : 'is for nodes whose "isPrefix" is true';
     throw invalid(path, name, `"kind" ${allowed}, got ${shown(kind)}`);
   }
+  if (kind === 'job' || listed.job !== undefined) checkJob(listed, path, name);
   if (size !== undefined && size !== null && !(Number.isSafeInteger(size) && (size as number) >= 0)) {
     throw invalid(path, name, `"size" must be a whole number of bytes, 0 or more, got ${shown(size)}`);
   }
@@ -70,10 +71,33 @@ export function parseListed(
     metadata: jsonOnly(listed, path, name),
     name,
     fingerprint,
-    kind: isPrefix ? ((kind as 'folder' | 'feed' | null | undefined) ?? 'folder') : 'leaf',
+    kind: isPrefix ? ((kind as NodeKind | null | undefined) ?? 'folder') : 'leaf',
     size: (size as number | null | undefined) ?? undefined,
     generation: (generation as string | null | undefined) ?? undefined,
   };
+}
+
+type NodeKind = 'folder' | 'feed' | 'job';
+
+const isNodeKind = (kind: unknown): kind is NodeKind => kind === 'folder' || kind === 'feed' || kind === 'job';
+
+/** What decides whether a job is made: a fingerprint, and a job that can be named. Its connector checks the rest. */
+function checkJob({ kind, job, fingerprint }: Record<string, unknown>, path: readonly string[], name: string): void {
+  if (kind !== 'job') throw invalid(path, name, '"job" is for nodes whose "kind" is "job"');
+  if (!isPlainObject(job)) throw invalid(path, name, `"job" must be an object, got ${shown(job)}`);
+  const { taskType, taskTypeVersion, template, inputs, connection } = job;
+  if (!isText(taskType))
+    throw invalid(path, name, `"job.taskType" must be the name of a task type, got ${shown(taskType)}`);
+  if (taskTypeVersion !== undefined && !(Number.isSafeInteger(taskTypeVersion) && (taskTypeVersion as number) >= 0))
+    throw invalid(path, name, `"job.taskTypeVersion" must be a whole number from 0, got ${shown(taskTypeVersion)}`);
+  for (const [field, value] of Object.entries({ template, inputs })) {
+    if (value !== undefined && !isPlainObject(value))
+      throw invalid(path, name, `"job.${field}" must be an object, got ${shown(value)}`);
+  }
+  if (connection !== undefined && !isText(connection))
+    throw invalid(path, name, `"job.connection" must be the name of a connection, got ${shown(connection)}`);
+  if (fingerprint === '')
+    throw invalid(path, name, '"fingerprint" of a job must not be empty: nothing could tell whether it was done');
 }
 
 function parseName(name: unknown, path: readonly string[]): string {

@@ -25,6 +25,8 @@ export type GarbageLine =
       readonly name: string;
       readonly node: string;
       readonly keepsObjects?: boolean;
+      /** One of the nodes of a job: a part may show it although no item names it. */
+      readonly ofJob?: boolean;
     }
   /** The table items of a layout that a node does not use. */
   | { readonly kind: 'layout'; readonly node: string; readonly layout: string; readonly shards: number };

@@ -3,6 +3,7 @@ import { gunzip, gunzipSync, gzip, gzipSync } from 'node:zlib';
 import { IngestError } from '../core/errors.ts';
 import { sha256Hex } from '../core/ids.ts';
 import { type EpochMs, KIB } from '../core/units.ts';
+import type { NodeKind } from '../nodes/store.ts';
 import type { Totals } from '../nodes/totals.ts';
 import type { Landed } from '../partitions/store.ts';
 import type { Objects } from './objects.ts';
@@ -19,7 +20,7 @@ export interface LeafEntry extends Landed {
 }
 
 export interface NodeEntry {
-  readonly kind: 'folder' | 'feed';
+  readonly kind: NodeKind;
   readonly name: string;
   readonly node: string;
   /** Key of the node's manifest; absent as long as its listing never succeeded. */
@@ -41,7 +42,7 @@ export interface NodeManifest {
   readonly version: 1;
   readonly pipeline: string;
   readonly node: string;
-  readonly kind: 'folder' | 'feed';
+  readonly kind: NodeKind;
   readonly path: readonly string[];
   readonly parts: readonly { readonly shard: number; readonly key: string }[];
   readonly totals: Totals;

@@ -1,6 +1,8 @@
 import {
   CURSOR_MAX_BYTES,
   DEPTH_MAX,
+  type FeedProgress,
+  type FinishedJob,
   InvalidListingError,
   type ListRun,
   type Metadata,
@@ -11,7 +13,7 @@ import { type Deadline, DeadlineError } from '../core/deadline.ts';
 import { IngestError, InvalidInputError, isRetryable, retryAfterMs } from '../core/errors.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { Logger } from '../core/logger.ts';
-import { FeedListing, type Listing, lineageId } from './listing.ts';
+import { FeedListing, Listing, lineageId } from './listing.ts';
 
 export interface ListNodeOptions {
   readonly pipeline: string;
@@ -21,6 +23,10 @@ export interface ListNodeOptions {
   readonly lineage: readonly string[];
   readonly strict: boolean;
   readonly resumeFrom?: JsonValue;
+  /** Of a job. */
+  readonly job?: FinishedJob;
+  /** Of a feed. */
+  readonly feed?: FeedProgress;
   readonly deadline: Deadline;
   /** With less than this left, a listing stops at its next checkpoint. */
   readonly stopWithinMs: number;
@@ -28,6 +34,7 @@ export interface ListNodeOptions {
   readonly onProgress?: () => Promise<void>;
   readonly log: Logger;
   readonly metric: (name: string, value: number) => void;
+  readonly warn: (message: string) => Promise<void>;
 }
 
 const PROGRESS_EVERY = 1024;
@@ -46,7 +53,8 @@ export async function listNode(
   into: Listing | FeedListing,
   options: ListNodeOptions,
 ): Promise<ListingEnd> {
-  const { pipeline, run, path, metadata, strict, deadline, stopWithinMs, log, metric, resumeFrom } = options;
+  const { pipeline, run, path, metadata, strict, deadline, stopWithinMs, log, metric, warn, resumeFrom, job, feed } =
+    options;
   let stopAt: { readonly cursor: JsonValue } | undefined;
   let taken = 0;
   const listRun: ListRun = {
@@ -57,7 +65,14 @@ export async function listNode(
     metric,
     signal: deadline.signal,
     remainingMs: () => deadline.remainingMs(),
+    warn,
     ...(resumeFrom === undefined ? {} : { resumeFrom }),
+    ...(job ? { job } : {}),
+    ...(feed ? { feed } : {}),
+    position: (position) => {
+      checkCursor(position);
+      if (into instanceof Listing) into.told = position;
+    },
     checkpoint: async (cursor) => {
       if (stopAt) return;
       checkCursor(cursor);
@@ -71,7 +86,8 @@ export async function listNode(
       // What comes after the checkpoint is asked for again from its cursor.
       if (stopAt) return { complete: false, cursor: stopAt.cursor };
       const listed = parseListed(yielded, path, { strict });
-      if (listed.kind !== 'leaf' && into instanceof FeedListing) throw new NodeInFeedError(path, listed.name);
+      if (into instanceof FeedListing && listed.kind !== 'leaf' && listed.kind !== 'job')
+        throw new NodeInFeedError(path, listed.name);
       if (listed.kind !== 'leaf') checkDescent(listed.metadata as JsonObject, options);
       if (++taken % PROGRESS_EVERY === 0) await options.onProgress?.();
       if (into.add(listed)) await into.flush();
@@ -133,11 +149,13 @@ export class PrefixCycleError extends IngestError {
   }
 }
 
-/** A feed shows its partitions in order up to the first gap; what is below a node has no place in that. */
+/** A feed shows its partitions in order up to the first gap; what is below a folder or another feed has no place in that. */
 export class NodeInFeedError extends InvalidListingError {
   override readonly name = 'NodeInFeedError';
   constructor(path: readonly string[], child: string) {
-    super(`${shown(path)} is a feed and yields the node ${JSON.stringify(child)}; a feed may only yield leaves`);
+    super(
+      `${shown(path)} is a feed and yields the node ${JSON.stringify(child)}; a feed may only yield leaves and jobs`,
+    );
   }
 }
 

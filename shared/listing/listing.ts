@@ -35,6 +35,8 @@ export class Listing {
   #sums = new DigestSums(SLOTS);
   #nodeCounts = new Uint32Array(SLOTS);
   #total = 0;
+  /** Of a job in a feed: the position it told. */
+  told: JsonValue | undefined;
 
   constructor(options: ListingOptions) {
     this.#options = options;
@@ -106,7 +108,13 @@ export class Listing {
     const { index, data } = await this.#spool.save();
     const nodeCounts = Buffer.from(this.#nodeCounts.buffer).toString('base64');
     return {
-      state: { index, total: this.#total, sums: Buffer.from(this.#sums.toBytes()).toString('base64'), nodeCounts },
+      state: {
+        index,
+        total: this.#total,
+        sums: Buffer.from(this.#sums.toBytes()).toString('base64'),
+        nodeCounts,
+        ...(this.told === undefined ? {} : { told: this.told }),
+      },
       data,
     };
   }
@@ -119,6 +127,7 @@ export class Listing {
     const listing = new Listing(options);
     await listing.#spool.restore(state.index, data);
     listing.#total = state.total;
+    listing.told = state.told;
     listing.#sums = DigestSums.fromBytes(SLOTS, Buffer.from(state.sums, 'base64'));
     listing.#nodeCounts = new Uint32Array(new Uint8Array(Buffer.from(state.nodeCounts, 'base64')).buffer);
     return listing;
@@ -140,6 +149,7 @@ export interface ListingState {
   readonly total: number;
   readonly sums: string;
   readonly nodeCounts: string;
+  readonly told?: JsonValue;
 }
 
 const LEAF_MARK = 'L'.charCodeAt(0);

@@ -79,8 +79,8 @@ export class LineSorter {
   }
 }
 
-const FIRST_BYTES = 64 * KIB;
-const FIRST_LINES = 1024;
+const FIRST_BYTES = 4 * KIB;
+const FIRST_LINES = 64;
 const NEWLINE = 10;
 
 function larger(numbers: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {

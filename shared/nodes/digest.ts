@@ -15,34 +15,58 @@ export function childText(kind: string, name: string, fingerprint: string, versi
   return `${kind}:${name.length}:${name}:${fingerprint.length}:${fingerprint}:${versions}`;
 }
 
-/** Sums of many slots, in one flat array of 32-bit limbs. */
+/** Sums of many slots. Only a slot that something falls into takes memory and time: most listings are small. */
 export class DigestSums {
-  readonly #limbs: Uint32Array;
-  readonly counts: Uint32Array;
+  readonly #slots: number;
+  /** Of each slot the place of its sum, counted from 1; 0 for none. */
+  readonly #places: Uint16Array;
+  /** The slot of each place. */
+  readonly #used: number[] = [];
+  #limbs: Uint32Array<ArrayBuffer>;
+  #counts: Uint32Array<ArrayBuffer>;
 
   constructor(slots: number) {
-    this.#limbs = new Uint32Array(slots * LIMBS);
-    this.counts = new Uint32Array(slots);
+    const room = Math.min(slots, FIRST_ROOM);
+    this.#slots = slots;
+    this.#places = new Uint16Array(slots);
+    this.#limbs = new Uint32Array(room * LIMBS);
+    this.#counts = new Uint32Array(room);
   }
 
   add(slot: number, child: string): void {
     // As text, a character a byte: a Buffer for each of a million children would take five times as long.
     const digest = hash('sha256', child, 'binary');
-    this.#addLimbs(slot * LIMBS, (limb) => limbOf(digest, limb));
-    this.counts[slot]! += 1;
+    const place = this.#placeOf(slot);
+    this.#addLimbs(place * LIMBS, (limb) => limbOf(digest, limb));
+    this.#counts[place]! += 1;
   }
 
   /** The digest and count of the slots `[first, end)` together. */
   sum(first: number, end: number): { digest: Digest; count: number } {
     const total = new DigestSums(1);
-    for (let slot = first; slot < end; slot++) {
-      const count = this.counts[slot]!;
-      if (count === 0) continue;
-      const from = slot * LIMBS;
+    const add = (place: number) => {
+      const from = place * LIMBS;
       total.#addLimbs(0, (limb) => this.#limbs[from + limb]!);
-      total.counts[0]! += count;
+      total.#counts[0]! += this.#counts[place]!;
+    };
+    if (end - first < this.#used.length) {
+      for (let slot = first; slot < end; slot++) if (this.#places[slot] !== 0) add(this.#places[slot]! - 1);
+    } else {
+      for (const [place, slot] of this.#used.entries()) if (slot >= first && slot < end) add(place);
     }
-    return { digest: total.#hex(), count: total.counts[0]! };
+    return { digest: total.#hex(), count: total.#counts[0]! };
+  }
+
+  #placeOf(slot: number): number {
+    const known = this.#places[slot]!;
+    if (known !== 0) return known - 1;
+    const place = this.#used.push(slot) - 1;
+    this.#places[slot] = place + 1;
+    if (place === this.#counts.length) {
+      this.#limbs = doubled(this.#limbs);
+      this.#counts = doubled(this.#counts);
+    }
+    return place;
   }
 
   #addLimbs(at: number, limbOf: (limb: number) => number): void {
@@ -60,16 +84,34 @@ export class DigestSums {
 
   /** For a listing that goes on in another invocation. */
   toBytes(): Uint8Array {
-    return Buffer.concat([Buffer.from(this.#limbs.buffer), Buffer.from(this.counts.buffer)]);
+    const words = new Uint32Array(this.#slots * (LIMBS + 1));
+    for (const [place, slot] of this.#used.entries()) {
+      words.set(this.#limbs.subarray(place * LIMBS, (place + 1) * LIMBS), slot * LIMBS);
+      words[this.#slots * LIMBS + slot] = this.#counts[place]!;
+    }
+    return Buffer.from(words.buffer);
   }
 
   static fromBytes(slots: number, bytes: Uint8Array): DigestSums {
     const sums = new DigestSums(slots);
     const words = new Uint32Array(new Uint8Array(bytes).buffer);
-    sums.#limbs.set(words.subarray(0, slots * LIMBS));
-    sums.counts.set(words.subarray(slots * LIMBS));
+    for (let slot = 0; slot < slots; slot++) {
+      const count = words[slots * LIMBS + slot]!;
+      if (count === 0) continue;
+      const place = sums.#placeOf(slot);
+      sums.#limbs.set(words.subarray(slot * LIMBS, (slot + 1) * LIMBS), place * LIMBS);
+      sums.#counts[place] = count;
+    }
     return sums;
   }
+}
+
+const FIRST_ROOM = 16;
+
+function doubled(numbers: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(numbers.length * 2);
+  larger.set(numbers);
+  return larger;
 }
 
 /** 32 bits of a text that holds a byte a character, the least significant first. */

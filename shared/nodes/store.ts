@@ -43,6 +43,10 @@ export interface NodeRecord {
   readonly feed?: FeedState;
   /** Of a feed: the cursor up to which everything has landed without a gap. */
   readonly landedPosition?: JsonValue;
+  /** Of a job in a feed: the position of that feed once the job has landed, as its listing told. */
+  readonly told?: JsonValue;
+  /** Of a job: what it made is gone, so its parent makes another node for it. */
+  readonly spent?: boolean;
   /** The prefix fingerprint with which everything below had landed. */
   readonly landedFingerprint?: string;
   /** The code and options with which it had. */
@@ -56,7 +60,7 @@ export interface ListingLease {
   readonly until: EpochMs;
 }
 
-export type NodeKind = 'folder' | 'feed';
+export type NodeKind = 'folder' | 'feed' | 'job';
 
 /** Where a node reports to: a shard of its parent, in the plan that sent it. */
 export interface Place {
@@ -118,6 +122,8 @@ export interface ShardRecord {
 export interface FeedShard {
   /** Numbers that are planned and have not landed, rising; at most as many as a shard holds. */
   readonly missing: readonly number[];
+  /** Numbers below this were looked at. */
+  readonly end?: number;
   /** The cursor that covers what landed of the newest generation before the first of those. */
   readonly position?: JsonValue;
   /** The lowest number that stands in it, and when the oldest partition landed. */

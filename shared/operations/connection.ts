@@ -39,6 +39,8 @@ export async function testConnection(
     metric: () => {},
     remainingMs: () => deadline.remainingMs(),
     checkpoint: async () => {},
+    position: () => {},
+    warn: async () => {},
   };
   const children: { name: string; kind: string }[] = [];
   let more = false;

@@ -1,3 +1,4 @@
+import type { FeedProgress } from '../connectors/connector.ts';
 import type { Deadline } from '../core/deadline.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import { listNode } from '../listing/list-node.ts';
@@ -26,13 +27,13 @@ export const dryChild = (parent: DryNode, name: string, kind: NodeKind, metadata
 /**
  * Lists a node as a refresh would, writing nothing.
  *
- * @param position of a feed: where its next listing would start
+ * @param where of a feed: where its next listing would start, and what has become of what it yielded before
  * @throws {ListingFailedError} {@link ContextError}
  */
 export async function dryListing<L extends Listing | FeedListing>(
   pipeline: Pipeline,
   node: DryNode,
-  position: JsonValue | undefined,
+  where: { readonly position?: JsonValue | undefined; readonly feed?: FeedProgress },
   deadline: Deadline,
   deps: RefreshDeps,
 ): Promise<L> {
@@ -48,11 +49,13 @@ export async function dryListing<L extends Listing | FeedListing>(
       metadata: node.metadata,
       lineage: node.lineage,
       strict,
-      ...(position === undefined ? {} : { resumeFrom: position }),
+      ...(where.position === undefined ? {} : { resumeFrom: where.position }),
+      ...(where.feed ? { feed: where.feed } : {}),
       deadline,
       stopWithinMs: 0,
       log: deps.log,
       metric: () => {},
+      warn: async (message) => deps.log.warn(message),
     });
   } catch (error) {
     await listing.close();

@@ -6,6 +6,8 @@ import { diffShard } from '../partitions/diff.ts';
 import type { PartitionKind, PartitionRecord, Reason } from '../partitions/store.ts';
 import type { Pipeline } from '../pipelines/define.ts';
 import type { RefreshDeps } from '../refresh/deps.ts';
+import { feedProgress } from '../refresh/feed-progress.ts';
+import { chooseJob } from '../refresh/job-children.ts';
 import { DRY_ROOT, type DryNode, dryChild, dryListing } from './dry-listing.ts';
 
 /** What a refresh would do with a partition, or with how many it would do nothing. */
@@ -57,24 +59,26 @@ class DryRun {
       for await (const item of this.#deps.partitions.all(this.#key(stored!, shard.shard))) {
         if (item.due !== undefined)
           yield this.#change(node, item.name, 'leaf', item.failed ? 'RETRY' : (item.reason ?? 'NEW'));
+        else if (item.kind === 'job' && (await this.#jobReason(item, item)) !== undefined)
+          yield this.#change(node, item.name, 'job', 'RETRY');
       }
     }
     const listing = await dryListing<FeedListing>(
       this.#pipeline,
       node,
-      stored?.node.feed?.position,
+      await this.#whereFeedIs(stored),
       this.#deadline,
       this.#deps,
     );
     try {
-      for (const { name, size } of await listing.children()) yield this.#change(node, name, 'leaf', 'NEW', size);
+      for (const { name, kind, size } of await listing.children()) yield this.#change(node, name, kind, 'NEW', size);
     } finally {
       await listing.close();
     }
   }
 
   async *#folder(node: DryNode, stored: Stored | undefined): AsyncGenerator<PlannedChange> {
-    const listing = await dryListing<Listing>(this.#pipeline, node, undefined, this.#deadline, this.#deps);
+    const listing = await dryListing<Listing>(this.#pipeline, node, {}, this.#deadline, this.#deps);
     const below: { readonly child: DryNode; readonly id: string | undefined }[] = [];
     let unchanged = 0;
     try {
@@ -99,6 +103,12 @@ class DryRun {
           if (action === 'gone') yield this.#change(node, item.name, item.kind, 'REMOVED', item.landed?.bytes);
         if (!agrees) unchanged += [...children.values()].filter(({ kind }) => kind === 'leaf').length - diff.due.length;
         for (const { listed, item, anew } of diff.children) {
+          if (listed.kind === 'job') {
+            const reason = await this.#jobReason(listed, anew ? undefined : item);
+            if (reason) yield this.#change(node, listed.name, 'job', reason);
+            else unchanged += 1;
+            continue;
+          }
           const kind = listed.kind === 'feed' ? 'feed' : 'folder';
           below.push({ child: dryChild(node, listed.name, kind, listed.metadata), id: anew ? undefined : item?.child });
         }
@@ -108,6 +118,29 @@ class DryRun {
     }
     if (unchanged > 0) yield { path: node.path, kind: 'folder', reason: 'UNCHANGED', partitions: unchanged };
     for (const { child, id } of below) yield* this.node(child, id);
+  }
+
+  async #whereFeedIs(stored: Stored | undefined) {
+    if (!stored) return {};
+    const { node, shards } = stored;
+    const feed = await feedProgress({ pipeline: this.#pipeline, id: node.id, node, shards }, this.#deps);
+    return { position: node.feed?.position, feed };
+  }
+
+  /** Why a job would be done; undefined if what it made has landed. What it will make is not known before. */
+  async #jobReason(
+    { metadata }: Pick<PartitionRecord, 'metadata'>,
+    item: PartitionRecord | undefined,
+  ): Promise<Reason | undefined> {
+    if (!item?.child) return 'NEW';
+    const nodes = await this.#deps.nodes.getMany(this.#pipeline.name, [item.child]);
+    const { versions } = this.#pipeline;
+    const fingerprint = String(metadata?.fingerprint);
+    const context = { fingerprint, versions, run: 0, isForced: false };
+    const { is, madeFor } = chooseJob(item, new Map(nodes.map((node) => [node.id, node])), context);
+    if (is === 'whole') return undefined;
+    if (item.number !== undefined || item.madeFor === madeFor) return nodes[0]?.error ? 'RETRY' : 'NEW';
+    return item.metadata?.fingerprint === fingerprint ? 'CODE_CHANGED' : 'CHANGED';
   }
 
   async #items(stored: Stored | undefined, shard: number, agrees: boolean): Promise<Map<string, PartitionRecord>> {

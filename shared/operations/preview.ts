@@ -60,7 +60,7 @@ async function find(
   deadline: Deadline,
 ): Promise<Found | undefined> {
   if (node.kind === 'feed') return findInFeed(pipeline, node, rest, deps, deadline);
-  const listing = await dryListing<Listing>(pipeline, node, undefined, deadline, deps);
+  const listing = await dryListing<Listing>(pipeline, node, {}, deadline, deps);
   try {
     const leaf = (await childrenNear(listing, rest)).get(sortKey('leaf', rest));
     if (leaf) return { path: [...node.path, leaf.name], metadata: leaf.metadata };
@@ -108,7 +108,7 @@ async function findInFeed(
     if (item.metadata && item.number !== undefined && pathText(path) === whole)
       return { path, metadata: item.metadata };
   }
-  const listing = await dryListing<FeedListing>(pipeline, node, undefined, deadline, deps);
+  const listing = await dryListing<FeedListing>(pipeline, node, {}, deadline, deps);
   try {
     const child = (await listing.children()).find((one) => one.name === name);
     return child && { path: [...node.path, name], metadata: child.metadata };

@@ -16,7 +16,7 @@ import {
   type Table,
 } from '../tables/table.ts';
 
-export type PartitionKind = 'leaf' | 'folder' | 'feed';
+export type PartitionKind = 'leaf' | 'folder' | 'feed' | 'job';
 
 /** Why a partition is due, or what became of it. */
 export type Reason = 'NEW' | 'CHANGED' | 'RETRY' | 'CODE_CHANGED' | 'KIND_CHANGED' | 'FORCED';
@@ -57,9 +57,18 @@ export interface PartitionRecord {
   // Of a child node:
   readonly child?: string;
   readonly metadataId?: string;
+  // Of a job:
+  /** Identifies the fingerprint and the code for which `child` was made. */
+  readonly madeFor?: string;
+  /** The run that made it. */
+  readonly madeIn?: number;
+  /** The node that is shown until `child` has landed in full. */
+  readonly previous?: string;
   // In a feed:
   readonly number?: number;
   readonly generation?: string;
+  /** Of a job: when it was planned. */
+  readonly plannedAt?: EpochMs;
   /** The cursor that covers this partition and all before it. */
   readonly position?: JsonValue;
   readonly givenUp?: boolean;

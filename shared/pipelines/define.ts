@@ -1,3 +1,5 @@
+import type { AsyncConnector } from '../connectors/async/async-connector.ts';
+import { connectionStore, type NamedConnection } from '../connectors/async/connections.ts';
 import type { Source } from '../connectors/connector.ts';
 import { checkOptions, type OptionSpec } from '../connectors/options.ts';
 import { InvalidInputError } from '../core/errors.ts';
@@ -14,6 +16,10 @@ export interface PipelineOptions {
   readonly source: Source;
   /** Where the credential is kept: `secret('landfall/canvas')`. */
   readonly credentials?: SecretReference;
+  /** What external jobs of this source may connect with, by the name a job gives. Secrets are references. */
+  readonly connections?: Readonly<Record<string, NamedConnection>>;
+  /** Connectors for external jobs, beside the built-in ones. */
+  readonly asyncConnectors?: readonly AsyncConnector[];
   /** `manual` (default), `rate(4 hours)` or `cron(0 6 * * ? *)`, as EventBridge takes them. */
   readonly schedule?: string;
   /** Of a cron schedule; IANA name, default UTC. */
@@ -84,10 +90,19 @@ export function secret(reference: string): SecretReference {
 export interface Pipeline
   extends Omit<
     Required<PipelineOptions>,
-    'credentials' | 'description' | 'failurePolicy' | 'longReads' | 'retainDays' | 'land'
+    | 'credentials'
+    | 'connections'
+    | 'asyncConnectors'
+    | 'description'
+    | 'failurePolicy'
+    | 'longReads'
+    | 'retainDays'
+    | 'land'
   > {
   readonly description?: string;
   readonly credentials?: SecretReference;
+  readonly connections?: Readonly<Record<string, NamedConnection>>;
+  readonly asyncConnectors?: readonly AsyncConnector[];
   readonly failurePolicy?: FailurePolicy;
   readonly longReads?: 'cursor' | 'fail';
   readonly retainDays?: number;
@@ -101,6 +116,8 @@ const SPEC = {
   description: { kind: 'string', max: 1000 },
   source: { kind: 'object', required: true },
   credentials: { kind: 'object', fields: { secret: { kind: 'string', required: true, min: 1 } } },
+  connections: { kind: 'object', of: 'object' },
+  asyncConnectors: { kind: 'array', of: 'object' },
   schedule: { kind: 'string', default: 'manual' },
   timezone: { kind: 'string', default: 'UTC' },
   jitterMinutes: { kind: 'integer', min: 0, max: 1440, default: 0 },
@@ -147,6 +164,7 @@ export function definePipeline(options: PipelineOptions): Pipeline {
   complaints.push(...checkFailurePolicy(checked.failurePolicy), ...checkSchedule(checked.schedule, checked.timezone));
   if (checked.land?.key !== undefined) complaints.push(...checkKeyTemplate(checked.land.key));
   if (complaints.length > 0) throw new InvalidInputError(`${name}: ${complaints.join('; ')}`);
+  if (checked.connections) connectionStore(checked.connections);
   const land = { format: 'raw' as const, compression: 'none' as const, ...checked.land };
   return { ...checked, land, versions: versionsOf(checked.source.identity, { ...checked, land }) } as Pipeline;
 }

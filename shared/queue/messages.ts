@@ -35,6 +35,13 @@ export interface ReadBytesMessage extends MessageBase {
   readonly partitions: readonly string[];
 }
 
+/** Look at an external job once. An older number than the job's is out of date. */
+export interface PollJobMessage extends MessageBase {
+  readonly node: string;
+  readonly attempt: number;
+  readonly poll: number;
+}
+
 /** The root is complete: publish and end the run. */
 export type FinishRefreshMessage = MessageBase;
 
@@ -46,6 +53,8 @@ export interface StartRefreshRequest {
   readonly force?: 'all' | readonly string[];
   /** A removal that the delete guard holds may go ahead. */
   readonly confirmRemoval?: boolean;
+  /** Of jobs that wait for this run: who asks again with the same token finds the run it began. Not taken from a message. */
+  readonly tokens?: readonly string[];
 }
 
 /** Look after lost messages, stuck runs and garbage. */
@@ -86,6 +95,17 @@ export function parseReadBytes(body: unknown): ReadBytesMessage {
     plan: fields.text('plan') as Plan,
     group: fields.integer('group'),
     partitions: fields.texts('partitions'),
+  });
+}
+
+export function parsePollJob(body: unknown): PollJobMessage {
+  const fields = new Fields('poll-job', body);
+  return fields.checked({
+    pipeline: fields.text('pipeline'),
+    run: fields.integer('run'),
+    node: fields.text('node'),
+    attempt: fields.integer('attempt'),
+    poll: fields.integer('poll'),
   });
 }
 

@@ -9,6 +9,7 @@ import { wasRemoved } from '../partitions/diff.ts';
 import type { PartitionRecord } from '../partitions/store.ts';
 import type { Pipeline } from '../pipelines/define.ts';
 import { nowMs, type RefreshDeps } from './deps.ts';
+import { isWholeJob } from './job-children.ts';
 import { orphansOfMarks } from './orphans.ts';
 import { ShownSince } from './shown-since.ts';
 
@@ -210,19 +211,35 @@ class Collector {
     parent,
     name,
     node,
+    ofJob,
   }: Garbage & { kind: 'node' }): Promise<{ readonly named: boolean; readonly changedIn: number }> {
     const { node: above, shards } = await this.#shardsOf(parent, name);
     let changedIn = openIn(above);
     for (const key of shards) {
       const shard = await this.#deps.nodes.shard(key);
       changedIn = Math.max(changedIn, shard?.built ?? 0);
-      for await (const item of this.#deps.partitions.childNodes(key)) {
-        if (item.child === node && !wasRemoved(item, shard?.carried)) return { named: true, changedIn };
+      // A feed keys its children by number.
+      const items = above?.kind === 'feed' ? this.#deps.partitions.all(key) : this.#deps.partitions.childNodes(key);
+      for await (const item of items) {
+        if (wasRemoved(item, shard?.carried)) continue;
+        if (item.child === node || (item.previous === node && !(await this.#isWhole(item))))
+          return { named: true, changedIn };
       }
+      if (ofJob && shard?.part && (await this.#nodesIn(shard.part)).includes(node)) return { named: true, changedIn };
     }
     const active = await this.#deps.runs.active(this.#pipeline);
     // A root that was replaced: nobody knows by which run, so by the last one.
     return { named: active?.root === node, changedIn: above ? changedIn : parent === '' ? (active?.number ?? 0) : 0 };
+  }
+
+  /** Has the job's new node landed, so that the one before is not shown any more? */
+  async #isWhole(item: PartitionRecord): Promise<boolean> {
+    return isWholeJob(item, item.child ? await this.#deps.nodes.get(this.#pipeline, item.child) : undefined);
+  }
+
+  async #nodesIn(part: string): Promise<string[]> {
+    const entries = await readPart(this.#deps.objects, part);
+    return entries.flatMap((entry) => ('node' in entry ? [entry.node] : []));
   }
 
   /** Walks what is dead: the objects, parts and items of a node and of all below it. */
@@ -244,6 +261,7 @@ class Collector {
     const items: PartitionRecord[] = [];
     for await (const item of this.#deps.partitions.all(key)) {
       if (item.child) await this.removeNode(item.child, keepsObjects);
+      if (item.previous) await this.removeNode(item.previous, false);
       await this.delete(keepsObjects ? segmentsOf(item) : objectsOf(item));
       items.push(item);
     }

@@ -1,3 +1,4 @@
+import type { BucketStore } from '../buckets/store.ts';
 import type { ConnectorService } from '../connectors/service.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Deadline } from '../core/deadline.ts';
@@ -5,6 +6,8 @@ import type { Logger } from '../core/logger.ts';
 import type { Meter } from '../core/meter.ts';
 import type { Redactor } from '../core/redaction.ts';
 import { type EpochMs, epochMs } from '../core/units.ts';
+import type { PipelineTasks } from '../jobs/deps.ts';
+import type { JobStore } from '../jobs/store.ts';
 import type { Objects } from '../landing/objects.ts';
 import type { NodeStore } from '../nodes/store.ts';
 import type { PartitionStore } from '../partitions/store.ts';
@@ -25,6 +28,10 @@ export interface RefreshDeps {
   readonly nodes: NodeStore;
   readonly partitions: PartitionStore;
   readonly runs: RunStore;
+  readonly jobs: JobStore;
+  readonly buckets: BucketStore;
+  /** The async connectors a pipeline may use, with its connections. */
+  readonly tasksOf: (pipeline: string) => Promise<PipelineTasks>;
   readonly queues: Pick<Queues, 'send'>;
   readonly objects: Objects;
   /** Counts the requests to the backend; what a run took is kept with it, as counted by the process that ends it. */

@@ -1,11 +1,12 @@
 import type { ErrorFacts } from '../core/errors.ts';
+import type { NodeKind } from '../nodes/store.ts';
 import type { FailurePolicy, Pipeline } from '../pipelines/define.ts';
 import type { RunOutcome } from '../runs/store.ts';
 import { nowMs, type RefreshDeps } from './deps.ts';
 
-/** Unless a pipeline says otherwise, one error stops a folder's run, and leaves the rest of a feed alone. */
-export const policyOf = (pipeline: Pipeline, kind: 'folder' | 'feed'): FailurePolicy =>
-  pipeline.failurePolicy ?? (kind === 'feed' ? 'partition' : 'connector');
+/** Unless a pipeline says otherwise, one error stops a folder's run, and leaves the rest of a feed, and other jobs, alone. */
+export const policyOf = (pipeline: Pipeline, kind: NodeKind): FailurePolicy =>
+  pipeline.failurePolicy ?? (kind === 'folder' ? 'connector' : 'partition');
 
 /**
  * A partition or a listing has failed for good: ends the run if the pipeline's policy says so.
@@ -15,7 +16,7 @@ export const policyOf = (pipeline: Pipeline, kind: 'folder' | 'feed'): FailurePo
 export async function countFailure(
   pipeline: Pipeline,
   run: number,
-  kind: 'folder' | 'feed',
+  kind: NodeKind,
   error: ErrorFacts,
   deps: RefreshDeps,
 ): Promise<boolean> {

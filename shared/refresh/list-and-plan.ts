@@ -1,3 +1,4 @@
+import { type FinishedJob, JOB_GONE } from '../connectors/connector.ts';
 import { type ErrorFacts, errorFacts, isRetryable } from '../core/errors.ts';
 import type { JsonValue } from '../core/json.ts';
 import { addMs, ms } from '../core/units.ts';
@@ -12,6 +13,7 @@ import { messageJson } from '../queue/outgoing.ts';
 import { Completion } from './completion.ts';
 import { type Delivery, nowMs, type RefreshDeps } from './deps.ts';
 import { countFailure, endRun } from './failure.ts';
+import { feedProgress } from './feed-progress.ts';
 import type { NodeTask } from './node-task.ts';
 import { planFeed } from './plan-feed.ts';
 import { openNode, type PlanProgress, planFolder, planShards } from './plan-folder.ts';
@@ -28,12 +30,17 @@ interface Continuation {
   readonly progress?: PlanProgress;
 }
 
-/** Lists one node and plans what is due below it; goes on later if this invocation's time is up. */
+/**
+ * Lists one node and plans what is due below it; goes on later if this invocation's time is up.
+ *
+ * @param job of a job's node: what the job made
+ */
 export async function listAndPlan(
   task: NodeTask,
   message: ListObjectsMessage,
   delivery: Delivery,
   deps: RefreshDeps,
+  job?: FinishedJob,
 ): Promise<void> {
   const stopWithin = stopWithinMs(delivery.deadline);
   const lease = listingLease(task.run, delivery, deps);
@@ -43,7 +50,9 @@ export async function listAndPlan(
   const listing = saved?.listing ?? newListing(task, deps);
   const outOfTime = () => delivery.deadline.remainingMs() < stopWithin;
   try {
-    const cursor = saved?.progress ? undefined : await listed(task, listing, saved?.cursor, stopWithin, delivery, deps);
+    const cursor = saved?.progress
+      ? undefined
+      : await listed(task, listing, saved?.cursor, stopWithin, delivery, deps, job);
     if (listing instanceof FeedListing) return await planFeed(task, listing, lease, deps);
     if (cursor) return await goOnLater(task, message, listing, cursor, lease, deps);
     const left = saved?.progress
@@ -78,11 +87,13 @@ async function listed(
   stopWithin: number,
   delivery: Delivery,
   deps: RefreshDeps,
+  job: FinishedJob | undefined,
 ): Promise<{ readonly cursor: JsonValue } | undefined> {
   const { pipeline, run, identity, node } = task;
   const log = deps.log.with({ pipeline: pipeline.name, run, node: task.id, path: identity.path });
   const source = await deps.connectors.open(pipeline, delivery.deadline.signal);
-  const resumeFrom = identity.kind === 'feed' ? node?.feed?.position : cursor;
+  const feed = identity.kind === 'feed' ? await feedProgress(task, deps) : undefined;
+  const resumeFrom = feed ? node?.feed?.position : cursor;
   const end = await listNode(source, listing, {
     pipeline: pipeline.name,
     run,
@@ -91,11 +102,14 @@ async function listed(
     lineage: identity.lineage,
     strict: pipeline.fingerprints === 'strict',
     ...(resumeFrom === undefined ? {} : { resumeFrom }),
+    ...(job ? { job } : {}),
+    ...(feed ? { feed } : {}),
     deadline: delivery.deadline,
     stopWithinMs: stopWithin,
     onProgress: leaseOnce(task, delivery, deps),
     log,
     metric: (name, value) => log.info('metric', { metric: name, value }),
+    warn: (message) => deps.runs.warn(pipeline.name, run, deps.redactor.redact(message)),
   });
   log.debug('listed', { children: listing.total, complete: end.complete });
   // A feed yields what is new; what it has not yielded yet is new at the next refresh.
@@ -124,11 +138,13 @@ export async function listingFailed(task: NodeTask, error: unknown, deps: Refres
   if (!over && opened) await completion.tellParent(opened, run);
 
   async function openFailed() {
+    // Of a job that is gone nothing will be listed any more: its parent makes another node for it.
+    const spent = identity.kind === 'job' && facts.code === JOB_GONE ? { spent: true } : {};
     const plan = planOf(run, (node?.version ?? 0) + 1);
     if (!node?.manifest) {
       return openNode(
         task,
-        { state: 'DONE', error: facts, totals: { partitions: 0, bytes: 0, failed: 1 }, changed: run },
+        { ...spent, state: 'DONE', error: facts, totals: { partitions: 0, bytes: 0, failed: 1 }, changed: run },
         deps,
       );
     }
@@ -136,7 +152,7 @@ export async function listingFailed(task: NodeTask, error: unknown, deps: Refres
     // What it shows stays; only that it failed is new, once.
     const { totals, ran } = fields;
     const changed = sameTotals(totals, node.totals) ? node.changed : run;
-    return openNode(task, { state: 'DONE', error: facts, totals, ran, changed }, deps);
+    return openNode(task, { ...spent, state: 'DONE', error: facts, totals, ran, changed }, deps);
   }
 }
 

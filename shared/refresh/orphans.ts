@@ -82,12 +82,21 @@ export function droppedNodes<L extends ListedChild>(
     ...settled.flatMap(({ item, action }) => (action === 'gone' || action === 'delete' ? [item] : [])),
     ...children.flatMap(({ item, anew }) => (item && anew ? [item] : [])),
   ];
-  return dropped.flatMap(({ name, child }) =>
-    child
-      ? [{ kind: 'node' as const, parent: key.node, name, node: child, ...(keepsObjects ? { keepsObjects } : {}) }]
-      : [],
-  );
+  return dropped.flatMap(({ name, kind, child, previous }) => {
+    if (!child) return [];
+    const keeps = keepsObjects ? { keepsObjects } : {};
+    if (kind !== 'job') return [{ kind: 'node' as const, parent: key.node, name, node: child, ...keeps }];
+    return [child, ...(previous ? [previous] : [])].map((node) => ({ ...jobGarbage(key, name, node), ...keeps }));
+  });
 }
+
+/** Jobs that drop out of a feed. */
+export const droppedJobs = (key: ShardKey, dropped: readonly PartitionRecord[]): Garbage[] =>
+  dropped.flatMap(({ name, child }) => (child ? [jobGarbage(key, name, child)] : []));
+
+/** A job has had several nodes, and a part may show one that the item names no more. */
+export const jobGarbage = (key: ShardKey, name: string, node: string) =>
+  ({ kind: 'node', parent: key.node, name, node, ofJob: true }) satisfies Garbage;
 
 /** How often the groups of a shard were taken, read once a plan and place. */
 class TakesByPlan {

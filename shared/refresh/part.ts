@@ -5,13 +5,21 @@ import { encodePart, type LeafEntry, type NodeEntry, type PartEntry, readPart } 
 import { childText, type Digest, digestOf } from '../nodes/digest.ts';
 import { shardOf, slotOf } from '../nodes/layout.ts';
 import { type Plan, runOf } from '../nodes/plan.ts';
-import { attributes, type FeedShard, type NodeRecord, type ShardKey, type ShardRecord } from '../nodes/store.ts';
+import {
+  attributes,
+  type FeedShard,
+  type FeedState,
+  type NodeRecord,
+  type ShardKey,
+  type ShardRecord,
+} from '../nodes/store.ts';
 import { addRan, addTotals, NO_TOTALS, noneIn, type RunTotals, type Totals } from '../nodes/totals.ts';
 import { wasRemoved } from '../partitions/diff.ts';
 import type { PartitionRecord } from '../partitions/store.ts';
 import type { Change } from '../tables/table.ts';
 import type { RefreshDeps } from './deps.ts';
-import { keysOfTakes } from './orphans.ts';
+import { shownNode } from './job-children.ts';
+import { jobGarbage, keysOfTakes } from './orphans.ts';
 
 export interface BuiltPart {
   /** What is written to the shard's item. */
@@ -118,10 +126,14 @@ async function readItems(
       continue;
     }
     present.push(item);
-    const open = counts && (item.due !== undefined || item.failed === true);
+    const { shown, unfinished } = shownNode(item, children);
+    const open = (counts && (item.due !== undefined || item.failed === true)) || unfinished !== undefined;
     if (open) clean = false;
     if (counts && item.failed) totals = addTotals(totals, { ...NO_TOTALS, failed: 1, stale: item.landed ? 1 : 0 });
-    const entry = item.kind === 'leaf' ? leafEntry(item) : nodeEntry(item, children);
+    // What failed below a job that shows its node before counts; what has landed there does not yet.
+    const { failed = 0 } = typeof unfinished === 'object' && !isReplaced(item, node?.feed) ? unfinished.totals : {};
+    if (failed > 0) totals = addTotals(totals, { ...NO_TOTALS, failed, stale: shown ? 1 : 0 });
+    const entry = item.kind === 'leaf' ? leafEntry(item) : nodeEntry(item, shown);
     if (item.number !== undefined && !item.givenUp && (open || !entry)) missing.push(item.number);
     if (!entry) continue;
     entries.push(entry);
@@ -130,7 +142,7 @@ async function readItems(
     totals = addTotals(totals, item.aside === 'kept' ? { ...own, failed: 0 } : own);
     if (!item.aside) digested.push(digestText(item));
   }
-  const feed = node?.feed ? feedShard(present, missing, node.feed.generations.at(-1)?.from ?? 0) : undefined;
+  const feed = node?.feed ? feedShard(present, missing, node.feed, children) : undefined;
   const ranBelow = [...children.values()].reduce((sum, { ran }) => addRan(sum, ran), noneIn(runOf(plan)));
   return { items, entries, totals, clean, digest: () => digestOf(digested), gone, ranBelow, ...(feed ? { feed } : {}) };
 }
@@ -141,7 +153,7 @@ async function childrenOf(
   items: readonly PartitionRecord[],
   deps: RefreshDeps,
 ): Promise<Map<string, NodeRecord>> {
-  const ids = items.flatMap(({ child }) => (child ? [child] : []));
+  const ids = items.flatMap(({ child, previous }) => [child, previous].filter((id) => id !== undefined));
   const nodes = ids.length === 0 ? [] : await deps.nodes.getMany(key.pipeline, ids);
   // A child that was never listed does not count.
   return new Map(nodes.filter(({ plan }) => plan !== undefined).map((node) => [node.id, node]));
@@ -153,14 +165,17 @@ function leafEntry({ name, landed, number, generation }: PartitionRecord): LeafE
 }
 
 function nodeEntry(
-  { name, kind, child, number, generation }: PartitionRecord,
-  children: Map<string, NodeRecord>,
+  { name, kind, number, generation }: PartitionRecord,
+  node: NodeRecord | undefined,
 ): NodeEntry | undefined {
-  const node = child === undefined ? undefined : children.get(child);
   if (!node || kind === 'leaf') return undefined;
   const { manifest, totals } = node;
   return { kind, name, node: node.id, ...(manifest ? { manifest } : {}), totals, ...numbered(number, generation) };
 }
+
+/** Of a feed with a newer generation, which is there to replace it. */
+const isReplaced = ({ number = 0 }: PartitionRecord, feed: FeedState | undefined) =>
+  number < (feed?.generations.at(-1)?.from ?? 0);
 
 const numbered = (number: number | undefined, generation: string | undefined) => ({
   ...(number === undefined ? {} : { number }),
@@ -173,16 +188,28 @@ function digestText({ kind, name, landed }: PartitionRecord): string {
     : childText(kind, name, '', '');
 }
 
-function feedShard(items: readonly PartitionRecord[], missing: readonly number[], newestFrom: number): FeedShard {
+function feedShard(
+  items: readonly PartitionRecord[],
+  missing: readonly number[],
+  { end, generations }: FeedState,
+  children: ReadonlyMap<string, NodeRecord>,
+): FeedShard {
+  const newestFrom = generations.at(-1)?.from ?? 0;
   const gap = missing.find((number) => number >= newestFrom) ?? Number.POSITIVE_INFINITY;
+  // What a job's listing told is known better than what the feed's could.
+  const positionOf = ({ child, position }: PartitionRecord) => (child && children.get(child)?.told) ?? position;
   const covering = items.findLast(
-    ({ number, position }) => number! >= newestFrom && number! < gap && position !== undefined,
+    (item) => item.number! >= newestFrom && item.number! < gap && positionOf(item) !== undefined,
   );
-  const landedAt = items.flatMap(({ landed }) => (landed ? [landed.at] : []));
-  const first = items.find(({ landed }) => landed !== undefined);
+  const position = covering && positionOf(covering);
+  const lacking = new Set(missing);
+  const stands = items.filter(({ number, kind, landed }) => (kind === 'job' ? !lacking.has(number!) : landed));
+  const landedAt = stands.flatMap(({ landed, plannedAt }) => landed?.at ?? plannedAt ?? []);
+  const first = stands[0];
   return {
     missing,
-    ...(covering?.position === undefined ? {} : { position: covering.position }),
+    end,
+    ...(position === undefined ? {} : { position }),
     ...(first?.number === undefined ? {} : { lowest: first.number }),
     ...(landedAt.length === 0 ? {} : { oldestAt: landedAt.reduce((a, b) => Math.min(a, b) as EpochMs) }),
   };
@@ -216,7 +243,8 @@ function dropsOut(
     held.entries.flatMap((entry) => (entry.kind === 'leaf' ? entry.objects.map((object) => object.key) : [])),
   );
   const names = new Set(held.entries.flatMap((entry) => (entry.kind === 'leaf' ? [entry.name] : [])));
-  const nodes = new Set(held.entries.flatMap((entry) => ('node' in entry ? [entry.node] : [])));
+  const nodes = new Map(held.entries.flatMap((entry) => ('node' in entry ? [[entry.node, entry.name] as const] : [])));
+  const nodeNames = new Set(nodes.values());
   let removed = 0;
   for (const entry of before) {
     if (entry.kind === 'leaf') {
@@ -227,13 +255,14 @@ function dropsOut(
         garbage.push({ kind: 'objects', node: key.node, name: entry.name, keys: dropped });
     } else if ('node' in entry && !nodes.has(entry.node)) {
       removed += entry.totals.partitions;
-      garbage.push({
-        kind: 'node',
-        parent: key.node,
-        name: entry.name,
-        node: entry.node,
-        ...(keepRemoved ? { keepsObjects: true } : {}),
-      });
+      const replaced = entry.kind === 'job' && nodeNames.has(entry.name);
+      const keeps = keepRemoved && !replaced ? { keepsObjects: true } : {};
+      const { name, node } = entry;
+      garbage.push(
+        entry.kind === 'job'
+          ? { ...jobGarbage(key, name, node), ...keeps }
+          : { kind: 'node', parent: key.node, name, node, ...keeps },
+      );
     }
   }
   return { garbage, removed };

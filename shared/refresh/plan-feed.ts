@@ -1,7 +1,7 @@
 import { forEachLimit } from '../core/concurrency.ts';
 import { days } from '../core/units.ts';
 import { writeGarbage } from '../landing/garbage.ts';
-import type { FeedChild, FeedListing } from '../listing/listing.ts';
+import type { FeedListing } from '../listing/listing.ts';
 import { FIRST_LAYOUT } from '../nodes/layout.ts';
 import type { Plan } from '../nodes/plan.ts';
 import {
@@ -18,20 +18,15 @@ import { numberKey, type PartitionRecord, type Reason } from '../partitions/stor
 import type { OutgoingMessage } from '../queue/queue.ts';
 import { Completion } from './completion.ts';
 import { nowMs, PlanSupersededError, type RefreshDeps } from './deps.ts';
+import { FeedJobs, type Numbered } from './feed-jobs.ts';
 import { feedShardOf, shownOfFeed } from './feed-view.ts';
 import { forcing, type NodeTask } from './node-task.ts';
-import { orphansOfMarks } from './orphans.ts';
+import { droppedJobs, orphansOfMarks } from './orphans.ts';
 import { openNode } from './plan-folder.ts';
 import { ShardWriter, UNMARKED } from './plan-shard.ts';
 
 const WRITES_AT_ONCE = 32;
 const NO_FEED: FeedState = { end: 0, generations: [] };
-
-/** A partition of a feed as a plan wants it: one of those listed now, under its number. */
-interface Numbered {
-  readonly number: number;
-  readonly child: FeedChild;
-}
 
 /**
  * Plans a feed: what was listed gets the next numbers, what was planned before and has not landed is sent again as it was
@@ -55,15 +50,19 @@ export async function planFeed(
   const opened = await openNode(task, { state: 'PLANNED', lease }, deps);
   if (!opened?.plan) return;
   const { plan } = opened;
-  const messages: OutgoingMessage[] = [];
+  const reads: OutgoingMessage[] = [];
+  const lists: OutgoingMessage[] = [];
   for (const shard of touched) {
     const key: ShardKey = { pipeline: task.pipeline.name, node: task.id, layout: FIRST_LAYOUT.id, shard };
     const fresh = numbered.filter(({ number }) => feedShardOf(number, deps.sizes.feedShard) === shard);
-    messages.push(...(await planFeedShard(task, key, plan, feed, fresh, keep, deps)));
+    const planned = await planFeedShard(task, key, plan, { feed, next }, fresh, keep, deps);
+    reads.push(...planned.reads);
+    lists.push(...planned.lists);
   }
   if (!(await deps.nodes.sent(task.pipeline.name, task.id, plan, touched, next))) throw new PlanSupersededError();
   // Only now: before the plan counts, whoever landed one of its partitions would find that the feed does not know it.
-  await deps.queues.send('read-bytes', messages);
+  await deps.queues.send('read-bytes', reads);
+  await deps.queues.send('list-objects', lists);
   await new Completion(task.pipeline.name, deps).lookAgain(task.id, plan);
 }
 
@@ -133,11 +132,11 @@ async function planFeedShard(
   task: NodeTask,
   key: ShardKey,
   plan: Plan,
-  feed: FeedState,
+  { feed, next }: { readonly feed: FeedState; readonly next: FeedState },
   fresh: readonly Numbered[],
   keep: Kept,
   deps: RefreshDeps,
-): Promise<OutgoingMessage[]> {
+): Promise<{ readonly reads: readonly OutgoingMessage[]; readonly lists: readonly OutgoingMessage[] }> {
   const shard = await deps.nodes.takePlan(key, plan, false);
   if (!shard) throw new PlanSupersededError();
   const items: PartitionRecord[] = [];
@@ -155,13 +154,14 @@ async function planFeedShard(
 
   const writer = new ShardWriter(task, key, plan, deps);
   const dropped = committed.filter((item) => isDropped(item, keep, shard));
+  const kept = committed.filter((item) => !dropped.includes(item));
   const due = [
-    ...again(
-      task,
-      committed.filter((item) => !dropped.includes(item)),
-    ),
-    ...fresh.map((one) => freshDue(one, writer.keyBase(one.child.name, one.child.metadata))),
+    ...again(task, kept),
+    ...fresh
+      .filter(({ child }) => child.kind === 'leaf')
+      .map((one) => freshDue(one, writer.keyBase(one.child.name, one.child.metadata))),
   ];
+  await writeGarbage(deps.objects, key.pipeline, task.run, droppedJobs(key, dropped));
   const settled = dropped.map((item) => ({ item, action: item.gone ? ('delete' as const) : ('gone' as const) }));
   await writer.settle(settled, committed, { carried: shard.carried, keepsProgress: (item) => !dropped.includes(item) });
   const groups = groupDue(due, deps.sizes.groupPartitions);
@@ -176,21 +176,26 @@ async function planFeedShard(
         throw new PlanSupersededError();
     },
   );
-  await writer.total(groups.map((_, number) => groupMember(number)));
-  return groups.map((group, number) =>
+  const jobs = await new FeedJobs(task, key, plan, deps).plan(
+    shard,
+    { committed: kept, newestFrom: next.generations.at(-1)?.from ?? 0 },
+    fresh.filter(({ child }) => child.kind === 'job'),
+  );
+  await writer.total([...groups.map((_, number) => groupMember(number)), ...jobs.map(({ node }) => node)]);
+  const reads = groups.map((group, number) =>
     writer.readMessage(
       number,
       group.map(({ sk }) => sk),
     ),
   );
+  return { reads, lists: jobs.map((message) => writer.message(message)) };
 }
 
 function isDropped(item: PartitionRecord, keep: Kept, shard: ShardRecord): boolean {
   if (item.aside === 'tombstone') return false;
   if (item.gone) return item.plan === shard.carried || item.number! < keep.from;
-  return (
-    item.number! < keep.from || (item.landed !== undefined && item.due === undefined && item.landed.at < keep.since)
-  );
+  const at = item.due === undefined ? (item.landed?.at ?? item.plannedAt) : undefined;
+  return item.number! < keep.from || (at !== undefined && at < keep.since);
 }
 
 interface FeedDue {
@@ -221,7 +226,7 @@ function freshDue({ number, child }: Numbered, keyBase: string | undefined): Fee
     sk: numberKey(number),
     ...sized(size),
     fields,
-    clears: [...UNMARKED, 'landed', 'generation', 'position', 'keyBase'],
+    clears: [...UNMARKED, 'landed', 'generation', 'position', 'keyBase', 'child', 'plannedAt'],
   };
 }
 

@@ -49,7 +49,7 @@ export async function planFolder(
   if (changes.every(({ agrees, nodes }) => agrees && nodes === 0) && (await openUnchanged(task, layout, deps)))
     return undefined;
   if (layout !== present && layout.from) await copyItems(task, present, layout, deps);
-  const plan = await open(task, layout, lease, deps);
+  const plan = await open(task, listing, layout, lease, deps);
   if (!plan) return undefined;
   deps.log.debug('plan opened', {
     pipeline: pipeline.name,
@@ -109,8 +109,18 @@ async function openUnchanged(task: NodeTask, layout: Layout, deps: RefreshDeps):
   return true;
 }
 
-async function open(task: NodeTask, layout: Layout, lease: ListingLease, deps: RefreshDeps): Promise<Plan | undefined> {
-  const opened = await openNode(task, { state: 'PLANNED', layout, lease }, deps);
+async function open(
+  task: NodeTask,
+  { told }: Listing,
+  layout: Layout,
+  lease: ListingLease,
+  deps: RefreshDeps,
+): Promise<Plan | undefined> {
+  const opened = await openNode(
+    task,
+    { state: 'PLANNED', layout, lease, ...(told === undefined ? {} : { told }) },
+    deps,
+  );
   return opened?.plan;
 }
 

@@ -21,8 +21,9 @@ import { messageJson } from '../queue/outgoing.ts';
 import type { OutgoingMessage } from '../queue/queue.ts';
 import type { Change } from '../tables/table.ts';
 import { PlanSupersededError, type RefreshDeps } from './deps.ts';
+import { chooseJob, type JobChoice } from './job-children.ts';
 import { type Forcing, forcing, type NodeTask } from './node-task.ts';
-import { droppedNodes, type OrphanContext, orphansOfMarks } from './orphans.ts';
+import { droppedNodes, jobGarbage, type OrphanContext, orphansOfMarks } from './orphans.ts';
 
 /** Conditional writes have no batch form, so many are under way at once. */
 const WRITES_AT_ONCE = 32;
@@ -184,6 +185,8 @@ export class ShardWriter {
     children: Diff<ListingChild>['children'],
     { childChanged, carried }: ShardRecord,
   ): Promise<ListObjectsMessage[]> {
+    const jobs = await this.#jobs(children);
+    await this.#abandon(children, jobs);
     const trusted = await this.#trusted(children);
     const { name: pipeline } = this.#task.pipeline;
     const place: Place = {
@@ -196,9 +199,14 @@ export class ShardWriter {
     const messages: ListObjectsMessage[] = [];
     await forEachLimit(children, WRITES_AT_ONCE, async ({ listed, item, anew }) => {
       const { sk, name, kind, metadata } = listed;
+      const job = jobs.get(sk);
+      if (job?.is === 'whole') return this.#forgetPrevious(item!);
       const metadataId = metadataIdOf(metadata);
-      const change = { set: attributes({ name, kind, metadata, metadataId }), remove: UNMARKED };
-      const known = anew ? await this.#childMadeAnew(listed, item, change, carried) : item;
+      const change = {
+        set: attributes({ name, kind, metadata, metadataId, ...jobFields(job, this.#task.run) }),
+        remove: UNMARKED,
+      };
+      const known = anew || job?.is === 'anew' ? await this.#childMadeAnew(listed, item, change, carried, job) : item;
       if (known && known.metadataId !== metadataId) {
         if (!(await this.#deps.partitions.markThere(this.#key, sk, this.#plan, change)))
           throw new PlanSupersededError();
@@ -215,6 +223,43 @@ export class ShardWriter {
     return idOf(this.#key.node, kind, name, this.#plan);
   }
 
+  /** What becomes of the jobs among the children. */
+  async #jobs(children: Diff<ListingChild>['children']): Promise<ReadonlyMap<string, JobChoice>> {
+    const jobs = children.filter(({ listed }) => listed.kind === 'job');
+    if (jobs.length === 0) return new Map();
+    const { pipeline, run } = this.#task;
+    const known = jobs.flatMap(({ item, anew }) => (item && !anew ? childIds(item) : []));
+    const nodes = new Map((await this.#deps.nodes.getMany(pipeline.name, known)).map((node) => [node.id, node]));
+    const { versions } = pipeline;
+    return new Map(
+      jobs.map(({ listed: { sk, name, fingerprint }, item, anew }) => {
+        const context = { fingerprint, versions, run, isForced: this.#isForced(name) };
+        return [sk, chooseJob(anew ? undefined : item, nodes, context)];
+      }),
+    );
+  }
+
+  /** Nodes that no item will name any more, before they are not: perhaps no part ever did. */
+  async #abandon(children: Diff<ListingChild>['children'], jobs: ReadonlyMap<string, JobChoice>): Promise<void> {
+    const lines = children.flatMap(({ listed: { sk, name } }) =>
+      (jobs.get(sk)?.abandoned ?? []).map((node) => jobGarbage(this.#key, name, node)),
+    );
+    await writeGarbage(this.#deps.objects, this.#key.pipeline, this.#task.run, lines);
+  }
+
+  /** A job has landed: what stood in its place is shown no more. */
+  async #forgetPrevious({ sk, previous }: PartitionRecord): Promise<void> {
+    if (previous === undefined) return;
+    if (!(await this.#deps.partitions.markThere(this.#key, sk, this.#plan, { remove: ['previous'] })))
+      throw new PlanSupersededError();
+  }
+
+  #isForced(name: string): boolean {
+    const { active, identity } = this.#task;
+    const { all, names } = forcing(active, [...identity.path, name]);
+    return all || names.size > 0;
+  }
+
   /**
    * Makes a child node of this plan's own, unless another plan has made it since the items were read: a node has one id, or
    * the plan that read the other waited for it for ever.
@@ -226,27 +271,27 @@ export class ShardWriter {
     item: PartitionRecord | undefined,
     { set, remove }: { set: Change['set']; remove: readonly string[] },
     carried: Plan | undefined,
+    job?: JobChoice,
   ): Promise<PartitionRecord | undefined> {
     const { partitions } = this.#deps;
-    const change = { set: { ...set, child: this.#ownIdOf(listed) }, remove };
+    const change = {
+      set: { ...set, child: this.#ownIdOf(listed) },
+      remove: job?.previous ? remove : [...remove, 'previous'],
+    };
     for (let read = item; ; ) {
       if (await partitions.makeAnew(this.#key, listed.sk, this.#plan, read?.plan, change)) return undefined;
       read = await partitions.get(this.#key, listed.sk);
       if (read && read.plan > this.#plan) throw new PlanSupersededError();
-      if (read?.child && !wasRemoved(read, carried)) return read;
+      if (read?.child && !wasRemoved(read, carried) && (!job || read.madeFor === job.madeFor)) return read;
     }
   }
 
   /** Children whose fingerprint is the one with which all below them landed, where the pipeline trusts that. */
   async #trusted(children: Diff<ListingChild>['children']): Promise<ReadonlySet<string>> {
-    const { pipeline, active, identity } = this.#task;
+    const { pipeline } = this.#task;
     if (!pipeline.trustPrefixFingerprint) return new Set();
-    const isForced = (name: string) => {
-      const { all, names } = forcing(active, [...identity.path, name]);
-      return all || names.size > 0;
-    };
     const known = children.flatMap(({ listed, item, anew }) =>
-      item?.child && !anew && listed.fingerprint !== '' && !isForced(listed.name)
+      item?.child && !anew && listed.kind !== 'job' && listed.fingerprint !== '' && !this.#isForced(listed.name)
         ? [{ listed, child: item.child }]
         : [],
     );
@@ -314,6 +359,11 @@ export class ShardWriter {
     }
   }
 }
+
+const childIds = ({ child, previous }: PartitionRecord): string[] => [child, previous].filter((id) => id !== undefined);
+
+const jobFields = (job: JobChoice | undefined, run: number): object =>
+  job?.is === 'anew' ? { madeFor: job.madeFor, madeIn: run, ...(job.previous ? { previous: job.previous } : {}) } : {};
 
 /** Everything a plan says about an item. What has landed is not among it. */
 export const UNMARKED: readonly string[] = [

@@ -1,4 +1,4 @@
-import type { Metadata } from '../connectors/connector.ts';
+import { JOB_GONE, type Metadata } from '../connectors/connector.ts';
 import type { OpenSource } from '../connectors/service.ts';
 import { backoffMs } from '../core/backoff.ts';
 import { forEachLimit } from '../core/concurrency.ts';
@@ -291,6 +291,9 @@ export class GroupReader {
     const change = { set: attributes({ failed: true, error }), remove: ['lost'] };
     if (!(await this.#deps.partitions.changeIfDue(this.#key, claim.now(), change))) return this.#isOvertaken();
     this.#deps.log.error('a partition failed', { ...this.#facts(), path: [...node.path, claim.item.name], error });
+    // What the job made is gone, so no retry of this read would help: the next run has the job done again.
+    if (error.code === JOB_GONE && node.kind === 'job')
+      await this.#deps.nodes.changeInPlan(this.#pipeline.name, node.id, this.#message.plan, { set: { spent: true } });
     if (await countFailure(this.#pipeline, this.#message.run, node.kind, error, this.#deps)) this.#runOver = true;
   }
 

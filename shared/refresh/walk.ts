@@ -11,7 +11,7 @@ import {
   type ShardKey,
   type ShardRecord,
 } from '../nodes/store.ts';
-import type { PartitionRecord } from '../partitions/store.ts';
+import type { PartitionKind, PartitionRecord } from '../partitions/store.ts';
 import type { ListObjectsMessage, ReadBytesMessage } from '../queue/messages.ts';
 import { messageJson } from '../queue/outgoing.ts';
 import type { QueueName } from '../queue/queue.ts';
@@ -69,11 +69,20 @@ export class Walk {
     return { seen: this.#seen, leased: this.#leased, sent: this.#sent };
   }
 
-  async #node(message: ListObjectsMessage): Promise<void> {
+  /** Its end sends the node's message again, and has limits and a sweep of its own. */
+  async #waitsForJob(node: string): Promise<boolean> {
+    const job = await this.#deps.jobs.latest(this.#pipeline, node);
+    const isUnderWay = job !== undefined && (job.status !== 'DONE' || job.dueAt !== undefined);
+    if (isUnderWay) this.#leased += 1;
+    return isUnderWay;
+  }
+
+  async #node(message: ListObjectsMessage, kind?: PartitionKind): Promise<void> {
     const loaded = await this.#deps.nodes.load(this.#pipeline, message.node);
     const node = loaded?.node;
     const planned = node?.plan !== undefined && runOf(node.plan) === this.#run;
     if (!planned || node.state === 'PLANNED') {
+      if (kind === 'job' && (await this.#waitsForJob(message.node))) return;
       if (node?.lease?.run === this.#run && this.#holds(node.lease.until)) return;
       this.#note(message.node);
       if (this.#remedy === 'fail') return this.#failNode(message, node);
@@ -133,14 +142,15 @@ export class Walk {
 
   async #child(key: ShardKey, shard: ShardRecord, item: PartitionRecord): Promise<void> {
     const place: Place = { node: key.node, layout: key.layout, shard: key.shard, plan: shard.plan! };
-    await this.#node({
+    const message: ListObjectsMessage = {
       pipeline: this.#pipeline,
       run: this.#run,
       node: item.child!,
       place,
       key: item.sk,
       ...(item.metadataId ? { metadataId: item.metadataId } : {}),
-    });
+    };
+    await this.#node(message, item.kind);
   }
 
   /** No item names it any more, so nobody will ever tell that it is done. */

@@ -1,3 +1,4 @@
+import { JOB_GONE } from '../connectors/connector.ts';
 import { ContextError } from '../connectors/service.ts';
 import { backoffMs } from '../core/backoff.ts';
 import { retryAfterMs } from '../core/errors.ts';
@@ -10,6 +11,7 @@ import { RetryLaterError } from '../queue/retry-later.ts';
 import { Completion } from '../refresh/completion.ts';
 import { RemovalHeldError } from '../refresh/delete-guard.ts';
 import { type Delivery, PlanSupersededError, type RefreshDeps } from '../refresh/deps.ts';
+import { ExternalJobError, jobIsGone, jobOf } from '../refresh/job-node.ts';
 import { listAndPlan, listingFailed, listingIsRetried } from '../refresh/list-and-plan.ts';
 import { identify, type NodeTask } from '../refresh/node-task.ts';
 import { SecretMissingError, SecretUnreadableError } from '../secrets/secrets.ts';
@@ -52,7 +54,8 @@ export async function listObjects(message: ListObjectsMessage, delivery: Deliver
     ...(node ? { node } : {}),
   };
   try {
-    await listAndPlan(task, message, delivery, deps);
+    if (identity.kind === 'job') await listJob(task, message, delivery, deps);
+    else await listAndPlan(task, message, delivery, deps);
   } catch (error) {
     if (error instanceof PlanSupersededError) return;
     if (!isOfTheSource(error)) throw error;
@@ -63,6 +66,25 @@ export async function listObjects(message: ListObjectsMessage, delivery: Deliver
       );
     }
     await listingFailed(task, error, deps);
+  }
+}
+
+/** A job is listed once it has succeeded. Until then no function waits for it: its end sends this message again. */
+async function listJob(
+  task: NodeTask,
+  message: ListObjectsMessage,
+  delivery: Delivery,
+  deps: RefreshDeps,
+): Promise<void> {
+  const standing = await jobOf(task, message, deps);
+  if (standing.is === 'under way') return;
+  if (standing.is === 'failed') return listingFailed(task, new ExternalJobError(standing.error), deps);
+  try {
+    await listAndPlan(task, message, delivery, deps, standing.job);
+  } catch (error) {
+    if (!(error instanceof ListingFailedError) || error.code !== JOB_GONE) throw error;
+    if (!(await jobIsGone(task, standing.record, deps))) throw error;
+    await jobOf(task, message, deps);
   }
 }
 

@@ -1,9 +1,11 @@
 import type { Deadline } from '../core/deadline.ts';
 import { errorFacts } from '../core/errors.ts';
 import { sha256Hex } from '../core/ids.ts';
+import { sweepJobs } from '../jobs/executor.ts';
 import type { SweepRequest } from '../queue/messages.ts';
 import { collectGarbage } from '../refresh/collect.ts';
 import { nowMs, type RefreshDeps } from '../refresh/deps.ts';
+import { executorDeps } from '../refresh/job-node.ts';
 import { stopWithinMs } from '../refresh/time.ts';
 import { type Remedy, Walk } from '../refresh/walk.ts';
 
@@ -31,7 +33,7 @@ export async function sweep(
   for (const name of names) {
     if (outOfTime()) break;
     try {
-      const sent = await sweepRun(name, deps);
+      const sent = (await sweepRun(name, deps)) + (await sweepJobs(name, executorDeps(deps)));
       swept.push({
         pipeline: name,
         sent,
@@ -64,6 +66,7 @@ export async function sweepRun(pipeline: string, deps: RefreshDeps, leasesHold =
       active.active,
       active.request?.trigger ?? 'manual',
       active.startedAt ?? nowMs(deps),
+      active.request?.tokens,
     );
   const rounds = active.sweepRounds ?? 0;
   const remedy = remedyAfter(rounds);

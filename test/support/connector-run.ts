@@ -1,19 +1,22 @@
-import type { ReadRun } from '../../shared/connectors/connector.ts';
+import type { ListRun, ReadRun } from '../../shared/connectors/connector.ts';
 import type { JsonValue } from '../../shared/core/json.ts';
 import { type Facts, type Logger, silentLogger } from '../../shared/core/logger.ts';
 
 export interface RecordedRun {
-  readonly run: ReadRun;
+  readonly run: ReadRun & ListRun;
   readonly checkpoints: JsonValue[];
+  /** What a job's listing told of its feed. */
+  readonly positions: JsonValue[];
   readonly warnings: { message: string; facts: Facts }[];
 }
 
 /** What a connector is called with, keeping what it says. Good for a listing too: a read's run is a listing's and more. */
-export function aRun(given: Partial<ReadRun> = {}): RecordedRun {
+export function aRun(given: Partial<ReadRun & ListRun> = {}): RecordedRun {
   const checkpoints: JsonValue[] = [];
   const warnings: RecordedRun['warnings'] = [];
   const log: Logger = { ...silentLogger, warn: (message, facts = {}) => void warnings.push({ message, facts }) };
-  const run: ReadRun = {
+  const positions: JsonValue[] = [];
+  const run: RecordedRun['run'] = {
     pipeline: 'a-pipeline',
     run: 1,
     path: [],
@@ -24,9 +27,11 @@ export function aRun(given: Partial<ReadRun> = {}): RecordedRun {
     remainingMs: () => Infinity,
     metric: () => {},
     checkpoint: async (cursor) => void checkpoints.push(cursor),
+    position: (position) => void positions.push(position),
+    warn: async (message) => void warnings.push({ message, facts: {} }),
     ...given,
   };
-  return { run, checkpoints, warnings };
+  return { run, checkpoints, positions, warnings };
 }
 
 export async function collect<T>(items: AsyncIterable<T> | Iterable<T>): Promise<T[]> {

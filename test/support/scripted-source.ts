@@ -78,6 +78,12 @@ export class ScriptedSource {
     return this.#set(path, { fingerprint: '', at, ...extra, isPrefix: true, kind: 'feed' }, { children: [] });
   }
 
+  /** A job of the type `scripted`; its children are those put below it, and each fingerprint names the job that made it. */
+  job(path: Path, fingerprint: string, { job, ...extra }: { job?: object; [extra: string]: unknown } = {}): this {
+    const spec = { taskType: 'scripted', ...job };
+    return this.#set(path, { fingerprint, ...extra, isPrefix: true, kind: 'job', job: spec }, { children: [] });
+  }
+
   /** Adds one more child, even if one has its name. */
   also(path: Path, metadata: object, bytes?: LeafOptions['bytes']): this {
     const names = namesOf(path);
@@ -163,7 +169,7 @@ export class ScriptedSource {
       const at = index++;
       if (isFeed && at < Number(run.resumeFrom ?? 0)) continue;
       await this.onListing({ path, index: at, end: false, run });
-      yield child.metadata;
+      yield run.job && !child.children ? made(child.metadata, String(run.job.outputs.id)) : child.metadata;
       if (isFeed) await run.checkpoint(at + 1);
     }
     await this.onListing({ path, index, end: true, run });
@@ -222,6 +228,11 @@ export class ScriptedSource {
     return node;
   }
 }
+
+const made = (metadata: JsonObject, job: string): JsonObject => ({
+  ...metadata,
+  fingerprint: `${metadata.fingerprint} of ${job}`,
+});
 
 function textOf({ name, metadata, bytes }: Child): string {
   if (typeof bytes === 'function') throw new Error(`what ${name} yields depends on its read`);

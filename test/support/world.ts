@@ -2,12 +2,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { BucketStore } from '../../shared/buckets/store.ts';
+import type { AsyncConnector } from '../../shared/connectors/async/async-connector.ts';
 import { type ConnectorService, connectorService } from '../../shared/connectors/service.ts';
 import { type Deadline, DeadlineError, RESERVE_MS } from '../../shared/core/deadline.ts';
 import { sha256Hex } from '../../shared/core/ids.ts';
 import { jsonLogger } from '../../shared/core/logger.ts';
 import { Redactor } from '../../shared/core/redaction.ts';
 import { minutes } from '../../shared/core/units.ts';
+import { JobStore } from '../../shared/jobs/store.ts';
 import { decompressed } from '../../shared/landing/decoder.ts';
 import type { FlatManifest } from '../../shared/landing/flat-manifest.ts';
 import { latestKey } from '../../shared/landing/keys.ts';
@@ -21,6 +24,7 @@ import { settleBatch } from '../../shared/queue/batch.ts';
 import {
   parseFinishRefresh,
   parseListObjects,
+  parsePollJob,
   parseReadBytes,
   type StartRefreshRequest,
 } from '../../shared/queue/messages.ts';
@@ -28,10 +32,12 @@ import { type OutgoingMessage, QUEUE_NAMES, type QueueName, type ReceivedMessage
 import { sqliteQueues } from '../../shared/queue/sqlite.ts';
 import type { Delivery, RefreshDeps } from '../../shared/refresh/deps.ts';
 import { SIZES, type Sizes } from '../../shared/refresh/sizes.ts';
+import { pipelineTasks } from '../../shared/refresh/tasks.ts';
 import { isFinal, type RunRecord, RunStore } from '../../shared/runs/store.ts';
 import { SqliteDatabase } from '../../shared/sqlite/database.ts';
 import { finishRefresh } from '../../shared/steps/finish-refresh.ts';
 import { listObjects } from '../../shared/steps/list-objects.ts';
+import { pollJob } from '../../shared/steps/poll-job.ts';
 import { readBytes } from '../../shared/steps/read-bytes.ts';
 import { type StartRefreshAnswer, startRefresh } from '../../shared/steps/start-refresh.ts';
 import { type SweptPipeline, sweep } from '../../shared/steps/sweep.ts';
@@ -92,6 +98,8 @@ export class World {
   tamper: TamperRule = (message) => [message];
   functionMs: number;
   sizes: Sizes;
+  /** For the external jobs that the source lists. */
+  asyncConnectors: readonly AsyncConnector[] = [];
   /** Also sweeps every five minutes while messages wait; else only when none is left. */
   sweepsMeanwhile = false;
   pipeline!: Pipeline;
@@ -136,10 +144,8 @@ export class World {
     const gate = process ?? this.process('test');
     const tables = gate.tables(this.tables);
     const queues = gate.queues({ ...this.queues, send: (queue, messages) => this.#send(queue, messages) });
-    return {
+    const common = {
       clock: this.time.clock,
-      random: this.random,
-      newId: this.#newId,
       log: jsonLogger({
         clock: this.time.clock,
         redactor: this.redactor,
@@ -147,11 +153,25 @@ export class World {
         write: (line) => this.logLines.push(line),
       }),
       redactor: this.redactor,
-      pipelines: catalogOf([{ file: 'p.ts', pipeline: this.pipeline }]),
+    };
+    const pipelines = catalogOf([{ file: 'p.ts', pipeline: this.pipeline }]);
+    return {
+      ...common,
+      random: this.random,
+      newId: this.#newId,
+      pipelines,
       connectors: this.#connectorsOf(gate),
       nodes: new NodeStore(tables.nodes),
       partitions: new PartitionStore(tables.partitions),
       runs: new RunStore(tables.runs, this.#newId),
+      jobs: new JobStore(tables.jobs),
+      buckets: new BucketStore(tables.buckets, this.random),
+      tasksOf: pipelineTasks({
+        ...common,
+        pipelines,
+        builtIn: this.asyncConnectors,
+        secrets: { get: async () => this.#credential },
+      }),
       queues,
       objects: gate.objects(this.objects),
       spoolFolder: this.#spoolFolder,
@@ -280,6 +300,7 @@ export class World {
     const { deadline, end } = this.deadline();
     const steps: Record<QueueName, (body: unknown, delivery: Delivery) => Promise<void>> = {
       'list-objects': (body, delivery) => listObjects(parseListObjects(body), delivery, deps),
+      'poll-job': (body, delivery) => pollJob(parsePollJob(body), delivery, deps),
       'read-bytes': (body, delivery) => readBytes(parseReadBytes(body), delivery, deps),
       'finish-refresh': (body) => finishRefresh(parseFinishRefresh(body), deps),
     };

@@ -4,7 +4,7 @@ import type { Clock } from '../../core/clock.ts';
 import { IngestError, isRetryable, RetryableError, retryAfterMs } from '../../core/errors.ts';
 import { SourceRefusedError } from '../connector.ts';
 import type { AddressGuard } from './addresses.ts';
-import { Connections, type Timeouts } from './exchange.ts';
+import { Connections, type HttpMethod, type Timeouts } from './exchange.ts';
 import { safeUrl } from './urls.ts';
 
 export interface HttpClientOptions extends Timeouts {
@@ -19,9 +19,11 @@ export interface HttpClientOptions extends Timeouts {
 }
 
 export interface HttpRequest {
-  readonly method: 'GET' | 'HEAD';
+  /** GET and HEAD are repeated and redirected; what may change something is sent once, and to that address alone. */
+  readonly method: HttpMethod;
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
   /** Statuses beyond 2xx that the caller understands. Any other is thrown. */
   readonly accept?: readonly number[];
   readonly signal: AbortSignal;
@@ -50,7 +52,7 @@ const BUSY = new Set([408, 425, 429]);
 /** Statuses from 500 on that say "never". */
 const NEVER = new Set([501, 505]);
 
-/** GET and HEAD with redirects, an address guard, credentials that stay where they belong, and named errors. */
+/** Requests, GET and HEAD with redirects, an address guard, credentials that stay where they belong, and named errors. */
 export class HttpClient implements Disposable {
   readonly #options: HttpClientOptions;
   readonly #connections: Connections;
@@ -72,7 +74,7 @@ export class HttpClient implements Disposable {
       } catch (error) {
         request.signal.throwIfAborted();
         const waitMs = backoffMs(attempt, this.#options.random, QUICK_BACKOFF, retryAfterMs(error));
-        if (attempt >= QUICK_RETRIES || !isRetryable(error) || waitMs > QUICK_WAIT_MAX_MS) throw error;
+        if (attempt >= QUICK_RETRIES || !isSafe(request) || !isRetryable(error) || waitMs > QUICK_WAIT_MAX_MS) throw error;
         await this.pause(waitMs, request.signal);
       }
     }
@@ -94,7 +96,8 @@ export class HttpClient implements Disposable {
       checkScheme(url);
       guard.check(url);
       const response = await this.#exchange(request, url, trusted ? headers : {});
-      const location = REDIRECTS.has(response.statusCode ?? 0) ? response.headers.location : undefined;
+      const isRedirect = isSafe(request) && REDIRECTS.has(response.statusCode ?? 0);
+      const location = isRedirect ? response.headers.location : undefined;
       if (location === undefined) return this.#judge(request, response, url);
       drop(response);
       if (redirects === maxRedirects) {
@@ -108,7 +111,7 @@ export class HttpClient implements Disposable {
   }
 
   async #exchange(request: HttpRequest, url: URL, own: Readonly<Record<string, string>>): Promise<IncomingMessage> {
-    const { method, signal } = request;
+    const { method, body, signal } = request;
     // Without compression on the way, lengths and ranges mean what they say.
     const headers = {
       'user-agent': 'landfall',
@@ -118,7 +121,7 @@ export class HttpClient implements Disposable {
       ...request.headers,
     };
     try {
-      return await this.#connections.exchange({ method, url, headers, signal });
+      return await this.#connections.exchange({ method, url, headers, ...(body === undefined ? {} : { body }), signal });
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof IngestError) throw error;
@@ -153,6 +156,8 @@ export class HttpClient implements Disposable {
     this.#connections[Symbol.dispose]();
   }
 }
+
+const isSafe = ({ method }: HttpRequest): boolean => method === 'GET' || method === 'HEAD';
 
 /** Only these two: `file:`, `ftp:` or `data:` in an index or a redirect would reach what the source does not own. */
 export function checkScheme(url: URL): void {

@@ -11,10 +11,13 @@ export interface Timeouts {
   readonly idleTimeoutMs: number;
 }
 
+export type HttpMethod = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
 export interface Outgoing {
-  readonly method: 'GET' | 'HEAD';
+  readonly method: HttpMethod;
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
   readonly signal: AbortSignal;
 }
 
@@ -31,7 +34,7 @@ export class Connections implements Disposable {
   }
 
   /** Sends one request and answers as soon as the head of the reply is there, whatever its status. Redirects are not followed. */
-  exchange({ method, url, headers, signal }: Outgoing): Promise<IncomingMessage> {
+  exchange({ method, url, headers, body, signal }: Outgoing): Promise<IncomingMessage> {
     const secure = url.protocol === 'https:';
     const { connectTimeoutMs, idleTimeoutMs } = this.#timeouts;
     return new Promise((resolve, reject) => {
@@ -57,7 +60,7 @@ export class Connections implements Disposable {
         clearTimeout(timer);
         resolve(response);
       });
-      request.end();
+      request.end(body);
     });
   }
 

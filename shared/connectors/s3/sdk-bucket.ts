@@ -161,5 +161,6 @@ function toIngestError(label: string, error: unknown): unknown {
   if (status === 412) return new SourceChangedError(`${label} is not the version that was listed: ${name} (412)`);
   if (status === 416) return new SourceChangedError(`${label} is shorter than was listed: ${name} (416)`);
   const later = status === 429 || status >= 500 || error.$retryable !== undefined || name === 'SlowDown';
-  return later ? new RetryableError(facts) : new SourceRefusedError(`${facts}: ${message}`);
+  const cause = { cause: error };
+  return later ? new RetryableError(facts, cause) : new SourceRefusedError(`${facts}: ${message}`, cause);
 }

@@ -1,5 +1,8 @@
 import { tmpdir } from 'node:os';
 import type { Backend } from '../backends/backend.ts';
+import { BucketStore } from '../buckets/store.ts';
+import type { AsyncConnector } from '../connectors/async/async-connector.ts';
+import { builtInConnectors } from '../connectors/async/built-in/built-in.ts';
 import { connectorService } from '../connectors/service.ts';
 import type { Clock } from '../core/clock.ts';
 import { newId } from '../core/ids.ts';
@@ -7,16 +10,19 @@ import type { Logger } from '../core/logger.ts';
 import type { Meter } from '../core/meter.ts';
 import type { Redactor } from '../core/redaction.ts';
 import { minutes } from '../core/units.ts';
+import { JobStore } from '../jobs/store.ts';
 import { meteredObjects } from '../landing/metered.ts';
 import { NodeStore } from '../nodes/store.ts';
 import { PartitionStore } from '../partitions/store.ts';
 import type { PipelineCatalog } from '../pipelines/catalog.ts';
 import { meteredQueues } from '../queue/metered.ts';
+import type { RefreshDeps } from '../refresh/deps.ts';
+import { SIZES } from '../refresh/sizes.ts';
+import { pipelineTasks } from '../refresh/tasks.ts';
 import { RunStore } from '../runs/store.ts';
 import { cachedSecrets } from '../secrets/cached.ts';
 import { meteredTables } from '../tables/metered.ts';
-import type { RefreshDeps } from './deps.ts';
-import { SIZES } from './sizes.ts';
+import { landfallRefreshPorts } from './refresh-ports.ts';
 
 export interface OpenRefreshOptions {
   readonly backend: Backend;
@@ -27,6 +33,8 @@ export interface OpenRefreshOptions {
   /** Counts every request to the backend, if given. */
   readonly meter?: Meter;
   readonly spoolFolder?: string;
+  /** For the external jobs of all pipelines, beside the built-in ones. */
+  readonly asyncConnectors?: readonly AsyncConnector[];
 }
 
 /** A rotated secret is in use after this at the latest. */
@@ -41,10 +49,12 @@ export function openRefresh({
   clock,
   meter,
   spoolFolder = tmpdir(),
+  asyncConnectors = [],
 }: OpenRefreshOptions): RefreshDeps {
   const tables = meter ? meteredTables(backend.tables, meter) : backend.tables;
   const secrets = cachedSecrets(backend.secrets, { ttlMs: SECRET_TTL_MS, clock });
-  return {
+  const builtIn: AsyncConnector[] = [];
+  const deps: RefreshDeps = {
     clock,
     random: Math.random,
     newId,
@@ -55,10 +65,16 @@ export function openRefresh({
     nodes: new NodeStore(tables.nodes),
     partitions: new PartitionStore(tables.partitions),
     runs: new RunStore(tables.runs, newId),
+    jobs: new JobStore(tables.jobs),
+    buckets: new BucketStore(tables.buckets, Math.random),
+    tasksOf: pipelineTasks({ pipelines, builtIn, secrets: backend.secrets, clock, log, redactor }),
     queues: meter ? meteredQueues(backend.queues, meter) : backend.queues,
     objects: meter ? meteredObjects(backend.objects, meter) : backend.objects,
     spoolFolder,
     ...(meter ? { meter } : {}),
     sizes: SIZES,
   };
+  // A job may be a refresh of another pipeline, so what its connector needs is what is put together here.
+  builtIn.push(...builtInConnectors({ refresh: landfallRefreshPorts(deps) }), ...asyncConnectors);
+  return deps;
 }

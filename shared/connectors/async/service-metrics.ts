@@ -1,0 +1,58 @@
+import type { Clock } from '../../core/clock.ts';
+import type { Facts, Logger } from '../../core/logger.ts';
+import type { Operation } from './classify.ts';
+
+/** What the task service counts. */
+export interface ServiceMetric {
+  readonly name:
+    | 'requests_success_total'
+    | 'requests_failure_total'
+    | 'request_latency_seconds'
+    | 'input_literal_bytes'
+    | 'resource_meta_large_total';
+  readonly value: number;
+  readonly dimensions: {
+    /** `unknown` if no connector is for it, so that nobody can make up dimensions; `-` for calls about connectors. */
+    readonly TaskType: string;
+    readonly Operation?: Operation;
+    readonly ErrorCode?: string;
+  };
+}
+
+const UNITS: Readonly<Record<ServiceMetric['name'], string>> = {
+  requests_success_total: 'Count',
+  requests_failure_total: 'Count',
+  request_latency_seconds: 'Seconds',
+  input_literal_bytes: 'Bytes',
+  resource_meta_large_total: 'Count',
+};
+
+const NAMESPACE = 'Landfall/Connectors';
+
+/**
+ * A metric in CloudWatch's embedded format: a log line from which CloudWatch makes the metric.
+ *
+ * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+ */
+export function embeddedMetric({ name, value, dimensions }: ServiceMetric, clock: Clock): Facts {
+  return {
+    _aws: {
+      Timestamp: clock().getTime(),
+      CloudWatchMetrics: [
+        {
+          Namespace: NAMESPACE,
+          Dimensions: [Object.keys(dimensions)],
+          Metrics: [{ Name: name, Unit: UNITS[name] }],
+        },
+      ],
+    },
+    ...dimensions,
+    [name]: value,
+  };
+}
+
+/** Writes metrics to a log. */
+export const metricLog =
+  (log: Logger, clock: Clock) =>
+  (metric: ServiceMetric): void =>
+    log.info('metric', embeddedMetric(metric, clock));

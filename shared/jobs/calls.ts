@@ -1,0 +1,102 @@
+import type { Rate } from '../buckets/store.ts';
+import type { CreateRequest } from '../connectors/async/async-connector.ts';
+import type { CreateCall, ExternalJob } from '../connectors/async/task-service.ts';
+import { backoffMs } from '../core/backoff.ts';
+import { errorFacts, IngestError, retryAfterMs } from '../core/errors.ts';
+import { addMs, type EpochMs } from '../core/units.ts';
+import { type Findings, type Look, nowOf } from './deps.ts';
+import type { JobRecord, JobRequest } from './store.ts';
+
+const CALLS_PER_SECOND = 10;
+const BURST = 100;
+/** Errors in a row after which a job is given up. */
+const RETRYABLE_MAX = 20;
+const OTHER_MAX = 5;
+/** A token that is due within this is waited for by no message of its own. */
+const SOON_MS = 250;
+const ERROR_BACKOFF = { firstMs: 2000, maxMs: 300_000 };
+
+/** What every call to a connector says of itself. */
+export function callOf({ job, tasks, signal, deps }: Look): CreateCall {
+  return {
+    ...(job.connection === undefined ? {} : { connectionName: job.connection }),
+    connections: tasks.connections,
+    attempt: job.attempt,
+    idempotencyToken: job.token,
+    signal,
+    logger: deps.log.with({ pipeline: job.pipeline, node: job.node, attempt: job.attempt }),
+  };
+}
+
+export function externalJob({ job }: Look): ExternalJob {
+  const { taskType, taskTypeVersion, handle = '' } = job;
+  return { taskType, taskTypeVersion, handle: Buffer.from(handle, 'base64') };
+}
+
+export function createRequest({ taskTemplate, inputs, outputPrefix }: JobRequest): CreateRequest {
+  return { taskTemplate, outputPrefix, ...(inputs ? { inputs } : {}) };
+}
+
+/** Buckets and places are shared by the jobs of one type over one connection. */
+export const bucketOf = (
+  kind: 'start' | 'write' | 'read' | 'places',
+  { pipeline, taskType, connection = '' }: JobRecord,
+) => `${pipeline}#${kind}#${taskType}#${connection}`;
+
+/** @returns until when to wait before the connector may be called; undefined if it may be at once */
+export async function waitForCall(kind: 'write' | 'read', look: Look): Promise<EpochMs | undefined> {
+  const { job, tasks, deps } = look;
+  const { polling } = tasks.service.typeOf(job.taskType, job.taskTypeVersion);
+  const rate: Rate = { perSecond: polling.callsPerSecond ?? CALLS_PER_SECOND, burst: polling.burst ?? BURST };
+  return later(await deps.buckets.reserve(bucketOf(kind, job), rate, nowOf(deps)), look);
+}
+
+export const later = (slot: EpochMs, { deps }: Look): EpochMs | undefined =>
+  slot - nowOf(deps) > SOON_MS ? slot : undefined;
+
+/** The job is over. */
+export function ended(
+  phase: 'SUCCEEDED' | 'FAILED' | 'ABORTED' | 'RETRYABLE_FAILED',
+  look: Look,
+  fields: Partial<JobRecord> = {},
+): Findings {
+  const now = nowOf(look.deps);
+  return { fields: { ...fields, status: 'DONE', phase, phaseSince: now, finishedAt: now, dueAt: now } };
+}
+
+export function failed(error: unknown, look: Look, phase: 'FAILED' | 'RETRYABLE_FAILED' = 'FAILED'): Findings {
+  const facts = errorFacts(error, look.deps.redactor.redact);
+  return ended(phase, look, { error: facts, message: facts.message });
+}
+
+/**
+ * A call failed, and that says nothing of the job: it is called again, after what the service asks for, until so many failed in
+ * a row.
+ *
+ * @returns the error to give up with, once there were too many
+ */
+export function callFailed(error: unknown, look: Look): Findings | { readonly giveUp: JobGivenUpError } {
+  const { job, deps } = look;
+  const facts = errorFacts(error, deps.redactor.redact);
+  const retryableErrors = (job.retryableErrors ?? 0) + (facts.retryable ? 1 : 0);
+  const otherErrors = (job.otherErrors ?? 0) + (facts.retryable ? 0 : 1);
+  if (retryableErrors > RETRYABLE_MAX || otherErrors > OTHER_MAX)
+    return { giveUp: new JobGivenUpError(retryableErrors + otherErrors, error) };
+  const wait = backoffMs(retryableErrors + otherErrors - 1, deps.random, ERROR_BACKOFF, retryAfterMs(error) ?? 1000);
+  return { fields: { retryableErrors, otherErrors, lastError: facts, dueAt: addMs(nowOf(deps), wait) } };
+}
+
+/** Nothing failed: the errors before are over. */
+export const WENT_WELL: readonly string[] = ['retryableErrors', 'otherErrors', 'lastError'];
+
+/** So many calls in a row failed that nobody knows what the job is doing. */
+export class JobGivenUpError extends IngestError {
+  override readonly name = 'JobGivenUpError';
+  readonly code = 'MaxSystemFailuresExceeded';
+  readonly retryable = false;
+  constructor(errors: number, cause: unknown) {
+    super(`given up after ${errors} failed calls in a row: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,113 @@
+import { BadTaskSpecificationError, ConnectorError } from '../connectors/async/errors.ts';
+import { IngestError, isRetryable } from '../core/errors.ts';
+import { addMs, days, type EpochMs } from '../core/units.ts';
+import { bucketOf, callFailed, callOf, createRequest, failed, later, WENT_WELL, waitForCall } from './calls.ts';
+import { type Findings, type Look, nowOf } from './deps.ts';
+import type { JobRequest } from './store.ts';
+import { pollDelayMs } from './timing.ts';
+
+/** Makes the external job, once: when its turn comes, and with a token by which the service knows it again. */
+export async function createJob(look: Look): Promise<Findings> {
+  const { job, tasks, deps } = look;
+  const request = await deps.jobs.request(job.pipeline, job.node);
+  if (!request) return failed(new BadTaskSpecificationError('nobody wrote down what the job is'), look);
+  const type = tasks.service.typeOf(job.taskType, job.taskTypeVersion);
+
+  const waits = await turnOf(look, request);
+  if (waits) return waits;
+  const wait = await waitForCall('write', look);
+  if (wait !== undefined) return { fields: { dueAt: wait } };
+
+  if (job.tried && !type.createIsIdempotent) return findJob(look, request);
+  // Noted before the call: should this function be cut off in it, nobody may take the job for not begun.
+  if (!job.tried && !(await deps.jobs.note(job, look.holder, { tried: true }))) return { fields: {} };
+  try {
+    return created(await tasks.service.create(createRequest(request), callOf(look)), look);
+  } catch (error) {
+    look.signal.throwIfAborted();
+    if (!isRetryable(error)) return failed(error, look);
+    const findings = callFailed(error, look);
+    if ('giveUp' in findings) return failed(findings.giveUp, look);
+    return { ...findings, ...(madeNothing(error) ? { clears: ['tried'] } : {}) };
+  }
+}
+
+/** A service that would not take the call has made nothing. */
+const madeNothing = (error: unknown) => error instanceof ConnectorError && error.code === 'Throttled';
+
+/**
+ * A job may begin when its connection has a place for it and the source's own limit of starts allows it: the time of that is
+ * reserved once, so a hundred jobs that wait ask only when their turn has come.
+ */
+async function turnOf(look: Look, { taskTemplate }: JobRequest): Promise<Findings | undefined> {
+  const { job, tasks, deps } = look;
+  const now = nowOf(deps);
+  const { polling } = tasks.service.typeOf(job.taskType, job.taskTypeVersion);
+  if (job.maxConcurrent !== undefined) {
+    const holder = `${job.node}#${job.attempt}`;
+    const until = addMs(now, PLACE_KEPT);
+    if (!(await deps.buckets.enter(bucketOf('places', job), holder, job.maxConcurrent, now, until)))
+      return waiting(
+        `waits for one of ${job.maxConcurrent} places`,
+        addMs(now, pollDelayMs(3, job.pollMaxMs, deps.random)),
+        look,
+      );
+  }
+  const perMinute = taskTemplate.metadata?.startsPerMinute ?? polling.startsPerMinute;
+  if (perMinute === undefined || job.slotAt !== undefined) return undefined;
+  const slotAt = await deps.buckets.reserve(bucketOf('start', job), { perSecond: perMinute / 60, burst: 1 }, now);
+  if (later(slotAt, look) === undefined) return undefined;
+  return waiting(`waits for its turn: ${perMinute} may begin in a minute`, slotAt, look, { slotAt });
+}
+
+/** No attempt stands longer, so a place that was never given back is free again. */
+const PLACE_KEPT = days(2);
+
+function waiting(message: string, dueAt: EpochMs, { job, deps }: Look, fields: Findings['fields'] = {}): Findings {
+  const phaseSince = job.phase === 'WAITING_FOR_RESOURCES' ? job.phaseSince : nowOf(deps);
+  return { fields: { ...fields, phase: 'WAITING_FOR_RESOURCES', phaseSince, message, dueAt } };
+}
+
+/** Nobody knows whether the call before made a job, and calling again might make a second one. */
+async function findJob(look: Look, request: JobRequest): Promise<Findings> {
+  const { job, tasks } = look;
+  const error = new CreateOutcomeUnknownError(job.taskType);
+  try {
+    const handle = await tasks.service.findByToken(createRequest(request), callOf(look));
+    if (handle) return created(handle, look);
+  } catch (cause) {
+    look.signal.throwIfAborted();
+    if (isRetryable(cause)) {
+      const findings = callFailed(cause, look);
+      if (!('giveUp' in findings)) return findings;
+    }
+  }
+  return failed(error, look, request.taskTemplate.metadata?.retryOnUnknownCreate ? 'RETRYABLE_FAILED' : 'FAILED');
+}
+
+function created(handle: Uint8Array, { job, deps }: Look): Findings {
+  const now = nowOf(deps);
+  return {
+    fields: {
+      status: 'ACTIVE',
+      phase: 'QUEUED',
+      phaseSince: now,
+      handle: Buffer.from(handle).toString('base64'),
+      dueAt: addMs(now, pollDelayMs(0, job.pollMaxMs, deps.random)),
+    },
+    clears: [...WENT_WELL, 'message'],
+  };
+}
+
+/** The call that makes the job ended without an answer, and the service cannot be asked whether it did. */
+export class CreateOutcomeUnknownError extends IngestError {
+  override readonly name = 'CreateOutcomeUnknownError';
+  readonly code = 'CreateOutcomeUnknown';
+  readonly retryable = false;
+  constructor(taskType: string) {
+    super(
+      `a call that begins a job of ${taskType} got no answer, and no job can be found by its token; ` +
+        'it may be running. `retryOnUnknownCreate` begins another all the same',
+    );
+  }
+}

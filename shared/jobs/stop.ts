@@ -1,0 +1,82 @@
+import { isTerminal } from '../connectors/async/phases.ts';
+import { errorFacts, IngestError } from '../core/errors.ts';
+import { addMs, hours } from '../core/units.ts';
+import { callFailed, callOf, createRequest, ended, externalJob, waitForCall } from './calls.ts';
+import { type Findings, type Look, nowOf } from './deps.ts';
+import type { JobStop } from './store.ts';
+import { pollDelayMs } from './timing.ts';
+
+/** After this nobody tries any more to stop a job, and somebody is told. */
+const STOPS_WITHIN = hours(24);
+
+/** From now on the job is being stopped, and then it has failed, or was aborted, for this reason. */
+export function stopping(phase: JobStop['phase'], error: unknown, { job, deps }: Look): Findings {
+  const now = nowOf(deps);
+  const facts = errorFacts(error, deps.redactor.redact);
+  // Within the same look nothing more is asked of the service: one call each.
+  return { fields: { status: 'CANCELLING', stop: job.stop ?? { phase, error: facts }, cancelledAt: now, dueAt: now } };
+}
+
+/** Stops the job; once the service has taken that, waits for its end. A job that failed by a limit of ours is not waited for. */
+export async function stopJob(look: Look): Promise<Findings> {
+  const { job, deps } = look;
+  const stop: JobStop = job.stop ?? { phase: 'ABORTED', error: errorFacts(new JobAbortedError()) };
+  const over = () => ended(stop.phase, look, { error: stop.error, message: stop.error.message });
+  if (nowOf(deps) >= addMs(job.cancelledAt ?? job.createdAt, STOPS_WITHIN)) {
+    const { pipeline, node, attempt, taskType } = job;
+    deps.log.error('an external job could not be stopped and may still run', { pipeline, node, attempt, taskType });
+    deps.log.error('metric', { metric: 'JobsNotStopped', value: 1 });
+    return over();
+  }
+  if (job.handle === undefined) {
+    const handle = job.tried ? await handleOfUnanswered(look) : undefined;
+    return handle ? { fields: { handle, dueAt: nowOf(deps) } } : over();
+  }
+  const wait = await waitForCall(job.deleted ? 'read' : 'write', look);
+  if (wait !== undefined) return { fields: { dueAt: wait } };
+  try {
+    if (!job.deleted) {
+      await look.tasks.service.delete(externalJob(look), callOf(look));
+      if (stop.phase !== 'ABORTED') return over();
+      return { fields: { deleted: true, dueAt: addMs(nowOf(deps), pollDelayMs(0, job.pollMaxMs, deps.random)) } };
+    }
+    const { phase } = await look.tasks.service.get(externalJob(look), callOf(look));
+    if (isTerminal(phase)) return over();
+    return { fields: { dueAt: addMs(nowOf(deps), pollDelayMs(job.poll, job.pollMaxMs, deps.random)) } };
+  } catch (error) {
+    look.signal.throwIfAborted();
+    if (error instanceof IngestError && error.code === 'ResourceGone') return over();
+    // However often it fails: the job costs somebody something until it is stopped.
+    const findings = callFailed(error, { ...look, job: { ...job, retryableErrors: 0, otherErrors: 0 } });
+    return 'giveUp' in findings ? over() : findings;
+  }
+}
+
+/** It was cancelled before `create` was answered: asked again with its token, the service tells which job that was. */
+async function handleOfUnanswered(look: Look): Promise<string | undefined> {
+  const { job, tasks, deps } = look;
+  const request = await deps.jobs.request(job.pipeline, job.node);
+  const { createIsIdempotent } = tasks.service.typeOf(job.taskType, job.taskTypeVersion);
+  if (!request) return undefined;
+  try {
+    const create = createRequest(request);
+    const handle = createIsIdempotent
+      ? await tasks.service.create(create, callOf(look))
+      : await tasks.service.findByToken(create, callOf(look));
+    return handle && Buffer.from(handle).toString('base64');
+  } catch (error) {
+    look.signal.throwIfAborted();
+    deps.log.warn('it cannot be told whether a cancelled job was begun', { node: job.node, error: errorFacts(error) });
+    return undefined;
+  }
+}
+
+/** Somebody cancelled the job, or the run it belonged to is over. */
+export class JobAbortedError extends IngestError {
+  override readonly name = 'JobAbortedError';
+  readonly code = 'JobAborted';
+  readonly retryable = false;
+  constructor(reason = 'the job was cancelled') {
+    super(reason);
+  }
+}
