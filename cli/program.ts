@@ -17,6 +17,7 @@ import { redriveCommand } from './commands/redrive.ts';
 import { resetCommand } from './commands/reset.ts';
 import { runCommand } from './commands/run.ts';
 import { runsCommand } from './commands/runs.ts';
+import { serveCommand } from './commands/serve.ts';
 import { statusCommand } from './commands/status.ts';
 import { sweepCommand } from './commands/sweep.ts';
 import { workerCommand } from './commands/worker.ts';
@@ -27,7 +28,7 @@ import { Session } from './session.ts';
 import { packageVersion } from './version.ts';
 
 const GROUPS: readonly { readonly title: string; readonly commands: readonly ((act: Act) => Command)[] }[] = [
-  { title: 'Refreshing:', commands: [exampleCommand, planCommand, runCommand, workerCommand] },
+  { title: 'Refreshing:', commands: [exampleCommand, planCommand, runCommand, workerCommand, serveCommand] },
   {
     title: 'Looking:',
     commands: [statusCommand, runsCommand, partitionsCommand, manifestCommand, previewCommand, connectionCommand],

@@ -10,7 +10,7 @@ import type { Redactor } from '../shared/core/redaction.ts';
 import { catalogOf, type InvalidPipelineError, invalidPipeline } from '../shared/pipelines/catalog.ts';
 import { loadPipelineFiles } from '../shared/pipelines/folder.ts';
 import type { RefreshDeps } from '../shared/refresh/deps.ts';
-import { openRefresh } from '../shared/refresh/open.ts';
+import { openRefresh } from '../shared/operations/open.ts';
 import { errorLine } from './errors.ts';
 import type { Io } from './io.ts';
 import { LogFile } from './log-file.ts';

@@ -1,17 +1,21 @@
+import type { Backend } from '../shared/backends/backend.ts';
 import { openBackend, readSettings } from '../shared/backends/config.ts';
 import { systemClock } from '../shared/core/clock.ts';
 import type { Environment } from '../shared/core/env.ts';
 import { jsonLogger } from '../shared/core/logger.ts';
 import { Redactor } from '../shared/core/redaction.ts';
+import { openRefresh } from '../shared/operations/open.ts';
 import type { Inbox } from '../shared/queue/batch.ts';
 import type { QueueName } from '../shared/queue/queue.ts';
 import type { RefreshDeps } from '../shared/refresh/deps.ts';
-import { openRefresh } from '../shared/refresh/open.ts';
+import type { Secrets } from '../shared/secrets/secrets.ts';
 import { openPipelines } from './pipelines.ts';
 
 /** What every function works with, whoever feeds it: Lambda, `serverless invoke local`, or the worker on one machine. */
 export interface Runtime {
   readonly deps: RefreshDeps;
+  /** As they are now: whoever keeps them for a while, does so itself. */
+  readonly secrets: Secrets;
   inbox(queue: QueueName): Inbox;
 }
 
@@ -33,9 +37,9 @@ async function open(env: Environment): Promise<Runtime> {
   const log = jsonLogger({ clock: systemClock, redactor, level: settings.logLevel });
   const backend = await openBackend(settings, env, systemClock);
   const pipelines = await openPipelines(settings.pipelines);
-  return runtimeOf(openRefresh({ backend, pipelines, log, redactor, clock: systemClock }), backend.queues);
+  return runtimeOf(openRefresh({ backend, pipelines, log, redactor, clock: systemClock }), backend);
 }
 
-export function runtimeOf(deps: RefreshDeps, queues: Inbox['queues']): Runtime {
-  return { deps, inbox: (queue) => ({ queue, queues, log: deps.log, redactor: deps.redactor }) };
+export function runtimeOf(deps: RefreshDeps, { queues, secrets }: Pick<Backend, 'queues' | 'secrets'>): Runtime {
+  return { deps, secrets, inbox: (queue) => ({ queue, queues, log: deps.log, redactor: deps.redactor }) };
 }

@@ -1,12 +1,14 @@
 // Four alarms, each over all queues or all functions; which one it was, is in the alarm's graph.
 
-const QUEUES = { list: 'ListObjects', read: 'ReadBytes', finish: 'FinishRefresh' };
+const QUEUES = { list: 'ListObjects', poll: 'PollJob', read: 'ReadBytes', finish: 'FinishRefresh' };
 const FUNCTIONS = {
   start: 'StartDashrefresh',
   list: 'ListDashobjects',
+  poll: 'PollDashjob',
   read: 'ReadDashbytes',
   finish: 'FinishDashrefresh',
   sweep: 'Sweep',
+  connectors: 'ConnectorDashservice',
 };
 
 const queues = (suffix) =>

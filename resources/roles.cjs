@@ -3,6 +3,7 @@
 
 const READ = ['GetItem', 'Query'];
 const MANY = ['BatchGetItem'];
+const PUT = ['PutItem'];
 const CHANGE = ['UpdateItem'];
 const DELETE = ['DeleteItem'];
 /** Puts or deletes many at once: both are one permission of DynamoDB's. */
@@ -19,13 +20,28 @@ const NEEDS = {
       nodes: [...READ, ...MANY, ...CHANGE],
       partitions: [...READ, ...CHANGE, ...DELETE, ...BATCH],
       runs: ['GetItem', ...CHANGE],
+      // A job is begun, or waited for.
+      jobs: ['Query', ...PUT, ...CHANGE],
     },
-    sends: ['list-objects', 'read-bytes', 'finish-refresh'],
+    sends: ['list-objects', 'poll-job', 'read-bytes', 'finish-refresh'],
     // Of a node that completes at once it also writes the manifest.
     gets: ['*/manifest/*', 'staging/*'],
     puts: ['*/manifest/*', '*/garbage/*', 'staging/*'],
     uploads: ['staging/*'],
     looksForMissing: true,
+    secrets: true,
+  },
+  'poll-job': {
+    receives: 'poll-job',
+    // A job may be a refresh of another pipeline: it begins a run, finds it again, and ends it.
+    tables: {
+      jobs: ['GetItem', ...PUT, ...CHANGE, ...DELETE],
+      buckets: ['GetItem', ...CHANGE],
+      runs: [...READ, ...CHANGE],
+    },
+    sends: ['poll-job', 'list-objects'],
+    // What a job made is kept there until its node is listed.
+    puts: ['staging/*'],
     secrets: true,
   },
   'read-bytes': {
@@ -56,14 +72,21 @@ const NEEDS = {
       nodes: [...READ, ...MANY, ...CHANGE, ...BATCH],
       partitions: [...READ, ...CHANGE, ...DELETE, ...BATCH],
       runs: [...READ, ...CHANGE],
+      jobs: [...READ, ...PUT, ...CHANGE, ...DELETE],
     },
-    sends: ['list-objects', 'read-bytes', 'finish-refresh'],
+    sends: ['list-objects', 'poll-job', 'read-bytes', 'finish-refresh'],
     gets: ['*/manifest/*', '*/garbage/*', '*/latest.json'],
     puts: ['*/manifest/*', '*/garbage/*'],
     deletes: ['*/data/*', '*/manifest/*', '*/garbage/*'],
     lists: ['*/garbage/*'],
     looksForMissing: true,
     // What completes is acknowledged to its source.
+    secrets: true,
+  },
+  'connector-service': {
+    // A job may be a refresh: it begins a run, finds it again, and ends it.
+    tables: { runs: [...READ, ...CHANGE] },
+    sends: ['list-objects'],
     secrets: true,
   },
 };
@@ -92,7 +115,7 @@ const assumedBy = (service, condition) => ({
   ],
 });
 
-const QUEUES = ['list-objects', 'read-bytes', 'finish-refresh'];
+const QUEUES = ['list-objects', 'poll-job', 'read-bytes', 'finish-refresh'];
 
 function statements(name, needs, secrets) {
   const { receives, tables, sends, gets, puts, uploads, deletes, lists, looksForMissing } = needs;

@@ -54,9 +54,14 @@ const SHARED_TYPES: Readonly<Record<string, readonly string[]>> = {
 
 /** An SDK client is for the files that speak to its service, and for the one that builds it. */
 const SDK: Readonly<Record<string, readonly string[]>> = {
+  '@aws-sdk/client-athena': ['shared/connectors/async/built-in/aws/athena-sdk.ts'],
   '@aws-sdk/client-dynamodb': ['shared/tables/dynamo.ts', 'shared/tables/dynamo-create.ts', 'shared/backends/aws.ts'],
-  '@aws-sdk/client-s3': ['shared/landing/s3.ts', 'shared/connectors/s3/sdk-bucket.ts', 'shared/backends/aws.ts'],
+  '@aws-sdk/client-s3': [
+    ...['shared/landing/s3.ts', 'shared/connectors/s3/sdk-bucket.ts', 'shared/backends/aws.ts'],
+    'local/servers/dis/dump/buckets.ts',
+  ],
   '@aws-sdk/client-secrets-manager': ['shared/secrets/aws.ts', 'shared/backends/aws.ts'],
+  '@aws-sdk/client-sfn': ['shared/connectors/async/built-in/aws/step-functions-sdk.ts'],
   '@aws-sdk/client-sqs': ['shared/queue/sqs.ts', 'shared/backends/aws.ts'],
   '@aws-sdk/client-ssm': ['shared/secrets/aws.ts', 'shared/backends/aws.ts'],
 };

@@ -7,26 +7,31 @@ import { duration, wholeNumber } from '../options.ts';
 import { reportRuns } from '../report.ts';
 import type { Opened, Session } from '../session.ts';
 
-interface WorkerCommandOptions extends WorkOptions {
-  readonly once?: boolean;
+export interface WorkerCommandOptions extends WorkOptions {
   readonly schedules?: boolean;
   readonly sweep?: boolean;
 }
 
-export const workerCommand = (act: Act): Command =>
-  new Command('worker')
-    .description('work on the queues until Ctrl-C: feeds their messages to the functions, without their time limit')
-    .option('--once', 'end when no run is under way any more; starts none')
+/** What every command that works on the queues until Ctrl-C takes. */
+export const withWorkOptions = (command: Command): Command =>
+  command
     .option('--concurrency <batches>', 'batches under way at a time, per queue (default 8)', wholeNumber(1, 1000))
     .option('--timeout <time>', 'of one invocation, such as 15m (default 11.5h)', duration)
     .option('--no-schedules', 'on the embedded backend: do not start pipelines by their schedules')
-    .option('--no-sweep', 'do not sweep every 5 minutes')
+    .option('--no-sweep', 'do not sweep every 5 minutes');
+
+export const workerCommand = (act: Act): Command =>
+  withWorkOptions(
+    new Command('worker')
+      .description('work on the queues until Ctrl-C: feeds their messages to the functions, without their time limit')
+      .option('--once', 'end when no run is under way any more; starts none'),
+  )
     .addHelpText(
       'after',
       `${examples('worker', 'worker --once', 'worker --backend aws --concurrency 2')}\nOn the aws backend EventBridge starts pipelines by their schedules, so the worker does not.\n`,
     )
     .action(
-      act<[], WorkerCommandOptions>(async (session, _args, options) => {
+      act<[], WorkerCommandOptions & { readonly once?: boolean }>(async (session, _args, options) => {
         const opened = await session.open();
         return options.once ? workOnce(options, session, opened) : workOn(options, session, opened);
       }),
@@ -43,7 +48,8 @@ async function workOnce(options: WorkOptions, session: Session, opened: Opened):
   return reportRuns(await follow(started, { ...options, work: true }, session, opened), session);
 }
 
-async function workOn(
+/** Works until Ctrl-C. */
+export async function workOn(
   { schedules = true, sweep = true, ...options }: WorkerCommandOptions,
   session: Session,
   { backend, deps }: Opened,

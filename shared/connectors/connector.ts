@@ -130,6 +130,8 @@ export interface ReadRun extends RunInfo {
    * How many bytes (before compression) are already landed before `resumeFrom`; 0 without it.
    */
   readonly resumeAtByte: number;
+  /** How many rows the partition holds, where the connector sees them; kept with what has landed. The last one told counts. */
+  rows?(count: number): void;
 }
 
 export interface Acknowledgement {

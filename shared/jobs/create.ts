@@ -11,7 +11,7 @@ export async function createJob(look: Look): Promise<Findings> {
   const { job, tasks, deps } = look;
   const request = await deps.jobs.request(job.pipeline, job.node);
   if (!request) return failed(new BadTaskSpecificationError('nobody wrote down what the job is'), look);
-  const type = tasks.service.typeOf(job.taskType, job.taskTypeVersion);
+  const type = tasks.service.typeOf(job.taskType, job.taskTypeVersion, request.taskTemplate);
 
   const waits = await turnOf(look, request);
   if (waits) return waits;

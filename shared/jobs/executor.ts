@@ -28,12 +28,9 @@ export interface NewJob extends Pick<JobKey, 'pipeline' | 'node'> {
 }
 
 /** Begins an attempt and sends its first message. Of several who do so at a time one begins it. */
-export async function beginJob(
-  { pipeline, node, request, notify, after }: NewJob,
-  deps: ExecutorDeps,
-): Promise<JobRecord> {
+export async function beginJob({ pipeline, node, request, notify, after }: NewJob, deps: ExecutorDeps): Promise<void> {
   const attempt = after ? after.attempt + 1 : 0;
-  return openAttempt(
+  await openAttempt(
     { pipeline, node, attempt },
     request,
     { notify, openedIn: notify.run, budgetFrom: attempt },
@@ -48,7 +45,7 @@ async function openAttempt(
   carried: Pick<JobRecord, 'notify' | 'openedIn' | 'budgetFrom'> & Pick<Partial<JobRecord>, 'deadlineAt'>,
   delayMs: number,
   deps: ExecutorDeps,
-): Promise<JobRecord> {
+): Promise<void> {
   const now = nowOf(deps);
   const { type: taskType, taskTypeVersion = 0, metadata: policy = {} } = request.taskTemplate;
   const polling = hintsOf(await deps.tasksOf(key.pipeline), taskType, taskTypeVersion);
@@ -69,10 +66,9 @@ async function openAttempt(
     pollMaxMs: pollMaxMs(policy, polling),
     ...(policy.maxConcurrent === undefined ? {} : { maxConcurrent: policy.maxConcurrent }),
   };
-  const opened = await deps.jobs.open(job, { ...request, outputPrefix: `${deps.objects.location(jobPrefix(key))}/` });
+  await deps.jobs.open(job, { ...request, outputPrefix: `${deps.objects.location(jobPrefix(key))}/` });
   // Whoever opened it may have been cut off before this.
   await sendPoll(job, 0, now, deps);
-  return opened ?? (await deps.jobs.get(key)) ?? job;
 }
 
 /** Of a type that no connector has nothing is known; its first look says so. */

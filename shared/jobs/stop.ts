@@ -56,8 +56,8 @@ export async function stopJob(look: Look): Promise<Findings> {
 async function handleOfUnanswered(look: Look): Promise<string | undefined> {
   const { job, tasks, deps } = look;
   const request = await deps.jobs.request(job.pipeline, job.node);
-  const { createIsIdempotent } = tasks.service.typeOf(job.taskType, job.taskTypeVersion);
   if (!request) return undefined;
+  const { createIsIdempotent } = tasks.service.typeOf(job.taskType, job.taskTypeVersion, request.taskTemplate);
   try {
     const create = createRequest(request);
     const handle = createIsIdempotent

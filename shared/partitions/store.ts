@@ -86,6 +86,8 @@ export interface Landed {
   readonly bytes: number;
   readonly chunks: number;
   readonly objects: readonly LandedObject[];
+  /** As the connector counted them, where it did. */
+  readonly rows?: number;
 }
 
 export interface LandedObject {

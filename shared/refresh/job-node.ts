@@ -82,7 +82,8 @@ const notifyOf = ({ run, place, key, metadataId }: ListObjectsMessage): Notify =
 });
 
 function requestOf({ identity, pipeline, run, id }: NodeTask): Omit<JobRequest, 'outputPrefix'> {
-  const { taskType, taskTypeVersion, template, inputs, connection } = identity.metadata?.job as unknown as JobSpec;
+  const { taskType, taskTypeVersion, template, inputs, connection } = (identity.metadata as JsonObject)
+    .job as unknown as JobSpec;
   const taskTemplate = {
     id: { project: pipeline.name, name: `${id}/${run}` },
     ...template,

@@ -90,7 +90,11 @@ export class GroupReader {
     const due = items.filter((item) => item.plan === plan && item.due !== undefined && !item.failed && !item.gone);
     if (due.length === 0) return { done: true };
     const reader = await this.#deps.nodes.get(pipeline, node);
-    if (reader?.plan === undefined) return { done: true };
+    if (reader?.plan !== plan) {
+      // A newer plan may have looked for what takes leave behind before this one began; what it wrote now nobody would find.
+      this.#isOvertaken();
+      return { done: true };
+    }
     const opened = await this.#open(reader);
     if (!opened) return this.#end();
 
@@ -241,7 +245,7 @@ export class GroupReader {
     this.#overtaken = true;
   }
 
-  #landed(item: PartitionRecord, { sha256, bytes, chunks, objects }: ReadResult): Landed {
+  #landed(item: PartitionRecord, { sha256, bytes, chunks, objects, rows }: ReadResult): Landed {
     const { versions, sameContent } = this.#pipeline;
     const fingerprint = item.due!;
     const before = item.landed;
@@ -265,6 +269,7 @@ export class GroupReader {
       bytes,
       chunks,
       objects,
+      ...(rows === undefined ? {} : { rows }),
     };
   }
 

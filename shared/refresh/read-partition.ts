@@ -19,6 +19,8 @@ export interface ReadResult {
   readonly bytes: number;
   readonly chunks: number;
   readonly objects: readonly LandedObject[];
+  /** As the connector counted them, if it did. */
+  readonly rows?: number;
 }
 
 export interface ReadPartitionOptions {
@@ -88,6 +90,7 @@ class Reading {
   #bytes: number;
   #chunks: number;
   #savedBytes: number;
+  #rows: number | undefined;
   #checkpoints = 0;
   #stopped = false;
   #checkpointFailure: unknown;
@@ -141,7 +144,8 @@ class Reading {
     if (this.#bytes === 0 && pipeline.emptyInput === 'fail') throw new SourceError(new EmptyPartitionError());
     const wanted = this.#bytes > 0 || pipeline.emptyInput === 'ok';
     if (wanted && (this.#segment || this.#segments.length === 0)) await this.#closeSegment();
-    return { sha256: this.#hash.hex(), bytes: this.#bytes, chunks: this.#chunks, objects: this.#segments };
+    const rows = this.#rows === undefined ? {} : { rows: this.#rows };
+    return { sha256: this.#hash.hex(), bytes: this.#bytes, chunks: this.#chunks, objects: this.#segments, ...rows };
   }
 
   async #take(chunk: string | Uint8Array): Promise<void> {
@@ -211,6 +215,9 @@ class Reading {
       signal: deadline.signal,
       remainingMs: () => deadline.remainingMs(),
       resumeAtByte: progress?.bytes ?? 0,
+      rows: (count) => {
+        this.#rows = count;
+      },
       ...(progress ? { resumeFrom: progress.cursor } : {}),
       checkpoint: async (cursor) => {
         checkCursor(cursor);

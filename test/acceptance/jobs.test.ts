@@ -1,26 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import type { TaskPolicy } from '../../shared/connectors/async/task-template.ts';
 import { JobGoneError } from '../../shared/connectors/connector.ts';
 import { hours, minutes } from '../../shared/core/units.ts';
 import { redrive } from '../../shared/operations/control.ts';
 import { isWrite, type PortCall } from '../support/faults.ts';
-import { ScriptedJobs, ServiceAwayError } from '../support/scripted-jobs.ts';
+import { type JobOptions, ScriptedJobs, ServiceAwayError, withJob } from '../support/scripted-jobs.ts';
 import { newWorld, PIPELINE, type World, type WorldOptions } from '../support/world.ts';
 
 interface JobWorld extends World {
   readonly service: ScriptedJobs;
 }
 
-/** A folder with the job `q`, which makes the parts `q/1` and `q/2`, beside the leaf `a`. */
-function aJob(options: WorldOptions & { policy?: TaskPolicy; polling?: object } = {}): JobWorld {
+function aJob(options: WorldOptions & JobOptions = {}): JobWorld {
   const { policy, polling, ...others } = options;
-  const service = new ScriptedJobs(polling);
-  const world = Object.assign(newWorld(others), { service });
-  world.asyncConnectors = [service];
-  world.source.readsAsListed = true;
-  world.source.job('q', 'v1', { job: policy ? { template: { metadata: { ...policy } } } : {} });
-  world.source.leaf('q/1', 'x').leaf('q/2', 'y').leaf('a', 'f');
-  return world;
+  return withJob(newWorld(others), { ...(policy ? { policy } : {}), ...(polling ? { polling } : {}) });
 }
 
 /** Not of whoever starts the run. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { hours } from '../../shared/core/units.ts';
+import { hours, minutes } from '../../shared/core/units.ts';
 import { readNodeManifest, readPart } from '../../shared/landing/manifest.ts';
+import { isUpload, once } from '../support/faults.ts';
 import { newWorld, type World } from '../support/world.ts';
 
 const leaves = (world: World, folder: string, count: number) => {
@@ -295,5 +296,41 @@ describe('garbage', () => {
 
     expect(world.objects.keys()).toEqual(left);
     expect(await world.contents()).toEqual(world.source.contents());
+  });
+
+  it('a take that begins while a newer plan marks its partition leaves nothing behind', async () => {
+    const world = newWorld();
+    world.source.leaf('a', 'v1');
+    await world.start();
+    // Planned twice in one run: the first lister is killed once its message for the worker is out.
+    world.faults = once('kill after', ({ method, args }) => method === 'send' && args[0] === 'read-bytes');
+    await world.step();
+    const held = (await world.receive())!;
+    world.time.advance(minutes(16));
+    const lister = world.process('list-objects');
+    const again = (await world.receive())!;
+    let looked = false;
+    world.faults = (call) => {
+      const { step, port, method, args } = call;
+      if (step === 'list-objects' && port === 'nodes' && method === 'query')
+        looked ||= (args[1] as { from?: string } | undefined)?.from?.startsWith('group#') === true;
+      return step === 'read-bytes' && isUpload(call) ? 'kill after' : undefined;
+    };
+    lister.turn = async () => {
+      if (!looked) return;
+      lister.turn = async () => {};
+      await world.invoke(held.queue, [held.message]);
+    };
+    await world.invoke(again.queue, [again.message], lister);
+    world.faults = () => undefined;
+    await world.work();
+    await collected(world);
+
+    expect([held.queue, again.queue]).toEqual(['read-bytes', 'list-objects']);
+    expect(looked).toBe(true);
+    const flat = await world.flat();
+    expect(world.objects.keys('p/data/')).toEqual(
+      flat.partitions.flatMap(({ objects }) => objects.map(({ key }) => key)),
+    );
   });
 });

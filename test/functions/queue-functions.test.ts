@@ -6,11 +6,12 @@ functionHome();
 /** A message of another queue that it cannot take for its own. */
 const FOREIGN = {
   'list-objects': 'finish-refresh.manual',
+  'poll-job': 'list-objects.manual',
   'read-bytes': 'list-objects.manual',
   'finish-refresh': 'start-refresh.manual',
 } as const;
 
-describe.each(['list-objects', 'read-bytes', 'finish-refresh'] as const)('%s', async (name) => {
+describe.each(['list-objects', 'poll-job', 'read-bytes', 'finish-refresh'] as const)('%s', async (name) => {
   const invoke = await openFunction(name);
   let lines: string[];
 

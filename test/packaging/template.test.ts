@@ -18,7 +18,16 @@ interface Statement {
 }
 
 const OUTPUT = join(ROOT, '.serverless');
-const FUNCTIONS = ['start-refresh', 'list-objects', 'read-bytes', 'finish-refresh', 'sweep'];
+const FUNCTIONS = [
+  'start-refresh',
+  'list-objects',
+  'poll-job',
+  'read-bytes',
+  'finish-refresh',
+  'sweep',
+  'connector-service',
+];
+const QUEUES = 4;
 let resources: Record<string, Resource>;
 
 beforeAll(async () => {
@@ -99,9 +108,11 @@ describe('the roles', () => {
   it.each([
     ['start-refresh', []],
     ['list-objects', ['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload', 's3:ListBucket']],
+    ['poll-job', ['s3:PutObject']],
     ['read-bytes', ['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload']],
     ['finish-refresh', ['s3:GetObject', 's3:PutObject', 's3:ListBucket']],
     ['sweep', ['s3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:ListBucket', 's3:ListBucket']],
+    ['connector-service', []],
   ])('let %s do to objects only what it does', (name, actions) => {
     expect(actionsOf(name, 's3')).toEqual(actions);
   });
@@ -116,9 +127,11 @@ describe('the roles', () => {
   it.each([
     ['start-refresh', 0],
     ['list-objects', 1],
+    ['poll-job', 1],
     ['read-bytes', 1],
     ['finish-refresh', 0],
     ['sweep', 1],
+    ['connector-service', 1],
   ])('let %s read secrets only if it opens sources', (name, count) => {
     const secrets = actionsOf(name, 'secretsmanager');
 
@@ -131,6 +144,7 @@ describe('the roles', () => {
   it('let a function receive from its own queue only', () => {
     for (const [name, queue] of [
       ['list-objects', 'ListObjectsQueue'],
+      ['poll-job', 'PollJobQueue'],
       ['read-bytes', 'ReadBytesQueue'],
       ['finish-refresh', 'FinishRefreshQueue'],
     ] as const) {
@@ -141,7 +155,7 @@ describe('the roles', () => {
 });
 
 describe('the queues', () => {
-  it.each(['list-objects', 'read-bytes', 'finish-refresh'])(
+  it.each(['list-objects', 'poll-job', 'read-bytes', 'finish-refresh'])(
     '%s hides a message for longer than its function',
     (name) => {
       const { Timeout } = functionNamed(name);
@@ -151,20 +165,24 @@ describe('the queues', () => {
     },
   );
 
-  it.each(['list-objects', 'read-bytes', 'finish-refresh'])('%s keeps messages, and what fails, encrypted', (name) => {
-    const queue = named('QueueName', `landfall-test-${name}`).Properties;
-    const dead = named('QueueName', `landfall-test-${name}-dead`).Properties;
+  it.each(['list-objects', 'poll-job', 'read-bytes', 'finish-refresh'])(
+    '%s keeps messages, and what fails, encrypted',
+    (name) => {
+      const queue = named('QueueName', `landfall-test-${name}`).Properties;
+      const dead = named('QueueName', `landfall-test-${name}-dead`).Properties;
 
-    expect(queue).toMatchObject({
-      MessageRetentionPeriod: 1_209_600,
-      SqsManagedSseEnabled: true,
-      RedrivePolicy: { maxReceiveCount: 10 },
-    });
-    expect(dead).toMatchObject({ MessageRetentionPeriod: 1_209_600, SqsManagedSseEnabled: true });
-  });
+      expect(queue).toMatchObject({
+        MessageRetentionPeriod: 1_209_600,
+        SqsManagedSseEnabled: true,
+        RedrivePolicy: { maxReceiveCount: 10 },
+      });
+      expect(dead).toMatchObject({ MessageRetentionPeriod: 1_209_600, SqsManagedSseEnabled: true });
+    },
+  );
 
   it.each([
     ['ListObjectsQueue', 10],
+    ['PollJobQueue', 10],
     ['ReadBytesQueue', 1],
     ['FinishRefreshQueue', 1],
   ])('%s feeds its function with partial failures and bounded concurrency', (queue, batchSize) => {
@@ -243,10 +261,10 @@ describe('what watches and starts', () => {
       ['dead-letters', 'oldest-message', 'errors', 'throttles'].map((name) => `landfall-test-${name}`),
     );
     expect(alarms.map((alarm) => [new Set(metricsOf(alarm)), metricsOf(alarm).length])).toEqual([
-      [new Set(['ApproximateNumberOfMessagesVisible']), 3],
-      [new Set(['ApproximateAgeOfOldestMessage']), 3],
-      [new Set(['Errors']), 5],
-      [new Set(['Throttles']), 5],
+      [new Set(['ApproximateNumberOfMessagesVisible']), QUEUES],
+      [new Set(['ApproximateAgeOfOldestMessage']), QUEUES],
+      [new Set(['Errors']), FUNCTIONS.length],
+      [new Set(['Throttles']), FUNCTIONS.length],
     ]);
   });
 
@@ -255,6 +273,31 @@ describe('what watches and starts', () => {
 
     expect(names).toContain('_sweep');
     expect(names).toContain('earthquakes');
+  });
+});
+
+describe('the connector service', () => {
+  it('is reached over an HTTP API, by callers whom IAM lets in, and by no other way', () => {
+    const routes = ofType('AWS::ApiGatewayV2::Route').map(({ Properties }) => Properties);
+
+    expect(routes.map(({ RouteKey }) => RouteKey).sort()).toEqual(['ANY /api/v1/{proxy+}', 'GET /healthz']);
+    for (const route of routes) expect(route).toMatchObject({ AuthorizationType: 'AWS_IAM' });
+    expect(ofType('AWS::Lambda::Url')).toEqual([]);
+    expect(ofType('AWS::ApiGatewayV2::Api')[0]?.Properties).toMatchObject({
+      Name: 'landfall-test-connectors',
+      ProtocolType: 'HTTP',
+    });
+    expect(ofType('AWS::ApiGatewayV2::Api')[0]?.Properties).not.toHaveProperty('CorsConfiguration');
+  });
+
+  it('gets events of format 2.0, and connections as JSON', () => {
+    const integration = ofType('AWS::ApiGatewayV2::Integration')[0]?.Properties;
+
+    expect(integration).toMatchObject({ PayloadFormatVersion: '2.0' });
+    expect(functionNamed('connector-service')).toMatchObject({
+      Timeout: 29,
+      Environment: { Variables: { LANDFALL_CONNECTIONS: '{}' } },
+    });
   });
 });
 

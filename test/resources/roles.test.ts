@@ -1,8 +1,12 @@
 import { createRequire } from 'node:module';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { builtInConnectors } from '../../shared/connectors/async/built-in/built-in.ts';
+import { JobGoneError } from '../../shared/connectors/connector.ts';
+import { landfallRefreshPorts } from '../../shared/operations/refresh-ports.ts';
 import { startRefresh } from '../../shared/steps/start-refresh.ts';
-import type { PortCall } from '../support/faults.ts';
+import { once, type PortCall } from '../support/faults.ts';
 import { History } from '../support/history.ts';
+import { withJob } from '../support/scripted-jobs.ts';
 import { PIPELINE, World } from '../support/world.ts';
 
 interface Needs {
@@ -69,7 +73,7 @@ beforeAll(async () => {
     await history.walk().catch(() => {});
     calls.push(...history.world.calls);
   }
-  for (const world of [await stuckRun(), await failedRun(), await grownRun()]) {
+  for (const world of [await stuckRun(), await failedRun(), await grownRun(), ...(await jobRuns())]) {
     calls.push(...world.calls);
     world.close();
   }
@@ -111,8 +115,50 @@ async function grownRun(): Promise<World> {
   return world;
 }
 
+/** External jobs: begun, looked at, cancelled and refreshes themselves; messages that are lost, and lines without a job. */
+async function jobRuns(): Promise<World[]> {
+  const plain = withJob(new World(), { polling: { startsPerMinute: 60 }, policy: { maxConcurrent: 1, retries: 1 } });
+  plain.source.job('r', 'v1');
+  let lost = 0;
+  plain.tamper = (message) => (message.queue === 'poll-job' && lost++ % 3 === 0 ? [] : [message]);
+  plain.service.state = ({ id }) =>
+    id === 'job-1' ? { phase: 'RETRYABLE_FAILED' } : { phase: 'SUCCEEDED', outputs: { id } };
+  await plain.refresh();
+  plain.faults = once('kill after', ({ port, method }) => port === 'jobs' && method === 'put');
+  plain.source.job('q', 'v2');
+  await plain.refresh();
+  // A job's end is told, and not yet written down everywhere.
+  plain.faults = once(
+    'kill after',
+    ({ port, method, args }) => port === 'jobs' && method === 'update' && JSON.stringify(args).includes('"ttl"'),
+  );
+  plain.source.job('q', 'v3');
+  await plain.refresh();
+  await plain.sweep();
+  plain.faults = () => undefined;
+
+  const gone = withJob(new World());
+  gone.source.onListing = ({ path }) => {
+    if (path === 'q' && gone.service.creates === 1) throw new JobGoneError('expired');
+  };
+  await gone.refresh();
+
+  const refreshes = withJob(new World());
+  refreshes.asyncConnectors = builtInConnectors({
+    refresh: landfallRefreshPorts(refreshes.deps(refreshes.process('poll-job'))),
+  });
+  refreshes.source.job('q', 'v1', {
+    job: { taskType: 'landfall.refresh', template: { custom: { pipeline: PIPELINE } } },
+  });
+  await refreshes.start();
+  for (let step = 0; step < 12; step++) await refreshes.step();
+  await refreshes.cancel();
+  await refreshes.drain();
+  return [plain, gone, refreshes];
+}
+
 describe('the role of each function', () => {
-  it.each(['list-objects', 'read-bytes', 'finish-refresh', 'sweep'])('allows all that %s did', (name) => {
+  it.each(['list-objects', 'poll-job', 'read-bytes', 'finish-refresh', 'sweep'])('allows all that %s did', (name) => {
     const own = calls.filter(({ step }) => step === name);
 
     expect(own.length).toBeGreaterThan(20);
@@ -131,10 +177,27 @@ describe('the role of each function', () => {
     expect(own.map(refused).filter((one) => one !== undefined)).toEqual([]);
   });
 
+  it('allows all that connector-service did, and not more: it begins a run, looks at it and cancels it', async () => {
+    const world = new World();
+    const ports = landfallRefreshPorts(world.deps(world.process('connector-service')));
+    for (const token of ['first', 'second', 'third']) {
+      const job = { pipeline: PIPELINE, run: await ports.start({ pipeline: PIPELINE, token, force: false }), token };
+      await ports.look(job);
+      await ports.cancel(job);
+    }
+
+    const own = world.calls.filter(({ step }) => step === 'connector-service');
+    const asked = new Set(own.map(({ port, method }) => `${port} ${TABLE_ACTIONS[method] ?? method}`));
+
+    world.close();
+    expect(own.map(refused).filter((one) => one !== undefined)).toEqual([]);
+    for (const action of NEEDS['connector-service']!.tables.runs!) expect(asked).toContain(`runs ${action}`);
+  });
+
   it('allows no table action that nothing asked for', () => {
     const asked = new Set(calls.map(({ port, method, step }) => `${step} ${port} ${TABLE_ACTIONS[method] ?? method}`));
     const unasked = Object.entries(NEEDS)
-      .filter(([step]) => step !== 'start-refresh')
+      .filter(([step]) => step !== 'start-refresh' && step !== 'connector-service')
       .flatMap(([step, { tables }]) =>
         Object.entries(tables).flatMap(([table, actions]) => actions.map((action) => `${step} ${table} ${action}`)),
       )

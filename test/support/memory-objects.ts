@@ -18,6 +18,10 @@ export class MemoryObjects implements Objects {
     return [...this.#stored.keys()].filter((key) => key.startsWith(prefix)).sort();
   }
 
+  bytes(key: string): Buffer | undefined {
+    return this.#stored.get(key)?.data;
+  }
+
   text(key: string): string {
     return String(this.#stored.get(key)?.data ?? '');
   }

@@ -6,7 +6,10 @@ import {
   type Resource,
 } from '../../shared/connectors/async/async-connector.ts';
 import { jsonResourceMeta } from '../../shared/connectors/async/resource-meta.ts';
+import type { TaskPolicy } from '../../shared/connectors/async/task-template.ts';
 import { IngestError } from '../../shared/core/errors.ts';
+
+import type { World } from './world.ts';
 
 interface Handle {
   readonly id: string;
@@ -67,6 +70,24 @@ export class ScriptedJobs extends AsyncConnector<Handle> {
     job.deletes += 1;
     await this.onDelete(job);
   }
+}
+
+export interface JobOptions {
+  readonly policy?: TaskPolicy;
+  readonly polling?: PollingHints;
+}
+
+/** Gives a world a folder with the job `q`, which makes the parts `q/1` and `q/2`, beside the leaf `a`. */
+export function withJob(
+  world: World,
+  { policy, polling }: JobOptions = {},
+): World & { readonly service: ScriptedJobs } {
+  const service = new ScriptedJobs(polling);
+  world.asyncConnectors = [service];
+  world.source.readsAsListed = true;
+  world.source.job('q', 'v1', { job: policy ? { template: { metadata: { ...policy } } } : {} });
+  world.source.leaf('q/1', 'x').leaf('q/2', 'y').leaf('a', 'f');
+  return Object.assign(world, { service });
 }
 
 /** What a service answers that is busy, or away. */

@@ -19,6 +19,8 @@ export interface Seat {
   readonly env?: Readonly<Record<string, string>>;
   /** Called once the command listens for Ctrl-C, with what presses it. */
   readonly whenListening?: (press: () => void) => void;
+  /** Gets what is printed, as it is. */
+  readonly onOut?: (text: string) => void;
   /** Gets the code of a command that ends its process at once. */
   readonly onExit?: (code: number) => void;
 }
@@ -85,7 +87,10 @@ export class Workplace {
     const output = (into: Buffer[]): Output => ({
       isTerminal: seat.isTerminal ?? false,
       columns: 200,
-      write: async (chunk) => void into.push(Buffer.from(chunk)),
+      write: async (chunk) => {
+        into.push(Buffer.from(chunk));
+        if (into === out) seat.onOut?.(String(chunk));
+      },
     });
     const io: Io = {
       env: { ...seat.env },

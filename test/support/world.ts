@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { BucketStore } from '../../shared/buckets/store.ts';
 import type { AsyncConnector } from '../../shared/connectors/async/async-connector.ts';
+import type { Source } from '../../shared/connectors/connector.ts';
 import { type ConnectorService, connectorService } from '../../shared/connectors/service.ts';
 import { type Deadline, DeadlineError, RESERVE_MS } from '../../shared/core/deadline.ts';
 import { sha256Hex } from '../../shared/core/ids.ts';
@@ -63,6 +64,9 @@ export interface WorldOptions extends Partial<Omit<PipelineOptions, 'name' | 'so
   readonly sizes?: Partial<Sizes>;
   /** The value of every secret. */
   readonly credential?: string;
+  /** In place of the scripted one. */
+  readonly from?: Source;
+  readonly time?: FakeClock;
 }
 
 /** What a published manifest says of one leaf, and the bytes it names. */
@@ -82,7 +86,7 @@ export type TamperRule = (message: SentMessage) => readonly SentMessage[];
  */
 export class World {
   readonly source = new ScriptedSource();
-  readonly time = new FakeClock();
+  readonly time: FakeClock;
   readonly objects = new MemoryObjects();
   readonly logLines: string[] = [];
   /** What each function was called with, in order. */
@@ -109,6 +113,7 @@ export class World {
   readonly #database = new SqliteDatabase(':memory:');
   readonly #spoolFolder = mkdtempSync(join(tmpdir(), 'landfall-world-'));
   readonly #credential: string;
+  readonly #source: Source | undefined;
   readonly #commits = new Set<string>();
   #connectors: ConnectorService | undefined;
   #working: Process | undefined;
@@ -116,7 +121,17 @@ export class World {
   #sweptAt: number;
   #newestPublished = 0;
 
-  constructor({ functionMs = FUNCTION_MS, seed = 1, credential = '', sizes, ...options }: WorldOptions = {}) {
+  constructor({
+    functionMs = FUNCTION_MS,
+    seed = 1,
+    credential = '',
+    sizes,
+    from,
+    time = new FakeClock(),
+    ...options
+  }: WorldOptions = {}) {
+    this.#source = from;
+    this.time = time;
     this.tables = sqliteTables(this.#database);
     this.queues = sqliteQueues(this.#database, { clock: this.time.clock, owner: 'world', isAlive: () => true });
     this.runs = new RunStore(this.tables.runs, this.#newId);
@@ -132,7 +147,7 @@ export class World {
 
   /** Defines the pipeline anew, as an edit of its file would. */
   define(options: Partial<Omit<PipelineOptions, 'name' | 'source'>>): void {
-    this.pipeline = definePipeline({ ...options, name: PIPELINE, source: this.source.source() });
+    this.pipeline = definePipeline({ ...options, name: PIPELINE, source: this.#source ?? this.source.source() });
     this.#connectors = undefined;
   }
 

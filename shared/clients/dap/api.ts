@@ -1,3 +1,5 @@
+import { unlessAborted } from '../transport/abort.ts';
+import type { LosslessValue } from '../transport/json.ts';
 import { AccessToken, Credentials } from './auth.ts';
 import {
   AccountDisabledError,
@@ -11,8 +13,7 @@ import {
   ServerError,
 } from './errors.ts';
 import { exchangeJson } from './http.ts';
-import type { LosslessValue } from './json.ts';
-import { type Machine, unlessAborted } from './machine.ts';
+import type { Machine } from './machine.ts';
 import { type RateLimiter, type Route, slidingWindowLimiter } from './rate-limit.ts';
 import { Repeats } from './retry.ts';
 import { parseTokenProperties } from './wire.ts';

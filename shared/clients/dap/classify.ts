@@ -1,4 +1,5 @@
 import { isObject } from '../../core/json.ts';
+import { parseRetryAfter } from '../transport/reply.ts';
 import {
   AccountDisabledError,
   AccountNotOnboardedError,
@@ -47,14 +48,6 @@ export function classifyReply(facts: ReplyFacts, now: Date): RefusedReplyError {
 /** Why a job failed, as the error that it would have been in a reply. */
 export function classifyFailure(error: OperationErrorBody): ProcessingError {
   return processing(error, { status: 200, headers: {}, body: { error } });
-}
-
-/** @returns milliseconds from `now`; undefined if the header is absent or holds neither seconds nor a date */
-export function parseRetryAfter(value: string | undefined, now: Date): number | undefined {
-  if (value === undefined) return undefined;
-  if (/^\s*\d+\s*$/.test(value)) return Number(value) * 1000;
-  const at = Date.parse(value);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - now.getTime());
 }
 
 type Classifier = (base: OperationErrorBody, facts: ReplyFacts, error: Record<string, unknown>) => RefusedReplyError;

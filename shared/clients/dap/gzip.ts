@@ -28,18 +28,29 @@ export async function* unpack(bytes: AsyncIterable<Uint8Array>, label: string): 
   checkEnd(gunzip, count, label);
 }
 
-/** The bytes as they are, with the errors of {@link unpack}: to see that a file is whole without storing it unpacked. */
-export async function* verify(bytes: AsyncIterable<Uint8Array>, label: string): AsyncGenerator<Uint8Array> {
+/**
+ * The bytes as they are, with the errors of {@link unpack}: to see that a file is whole without storing it unpacked.
+ *
+ * @param onUnpacked is handed what they unpack to, chunk by chunk
+ */
+export async function* verify(
+  bytes: AsyncIterable<Uint8Array>,
+  label: string,
+  onUnpacked: (chunk: Uint8Array) => void = () => {},
+): AsyncGenerator<Uint8Array> {
   const { isGzip, all } = await sniff(bytes);
   if (!isGzip) {
-    yield* all;
+    for await (const chunk of all) {
+      onUnpacked(chunk);
+      yield chunk;
+    }
     return;
   }
   const count = { fed: 0, isOver: false };
   const gunzip = createGunzip(OUTPUT);
   const ended = promisify(finished)(gunzip, { writable: false });
   ended.catch(() => {});
-  gunzip.resume();
+  gunzip.on('data', onUnpacked);
   try {
     for await (const chunk of counted(all, count)) {
       // At most one chunk waits to be unpacked while its consumer stores it.

@@ -1,8 +1,10 @@
 import { isRetryable } from '../../core/errors.ts';
+import { SilenceLimit } from '../transport/abort.ts';
+import { type LosslessValue, parseLossless } from '../transport/json.ts';
+import { plainCause, readBody } from '../transport/reply.ts';
 import { classifyReply } from './classify.ts';
 import { ConnectionFailedError, ReplyTruncatedError, UnparsableReplyError } from './errors.ts';
-import { type LosslessValue, parseLossless } from './json.ts';
-import { type Machine, SilenceLimit } from './machine.ts';
+import type { Machine } from './machine.ts';
 
 export interface Outgoing {
   readonly method: 'GET' | 'POST';
@@ -72,29 +74,16 @@ async function receive(
 
 /** Of a refusal a beginning is enough, and nothing makes us keep more of a reply than any real one has. */
 async function readText(response: Response, label: string): Promise<string> {
-  const limitBytes = response.ok ? REPLY_MAX_BYTES : REFUSAL_MAX_BYTES;
-  const chunks: Uint8Array[] = [];
-  let received = 0;
-  for await (const chunk of response.body ?? []) {
-    chunks.push(chunk);
-    received += chunk.byteLength;
-    if (received <= limitBytes) continue;
-    if (response.ok) throw new UnparsableReplyError(`${label}: the reply is longer than ${REPLY_MAX_BYTES} bytes`);
-    break;
+  const { bytes, ending } = await readBody(response, response.ok ? REPLY_MAX_BYTES : REFUSAL_MAX_BYTES);
+  if (ending === 'cut' && response.ok) {
+    throw new UnparsableReplyError(`${label}: the reply is longer than ${REPLY_MAX_BYTES} bytes`);
   }
-  if (received <= limitBytes && received < declaredBytes(response.headers)) {
-    throw new ReplyTruncatedError(`${label}: the reply ended early`, { retryable: true });
-  }
-  return new TextDecoder().decode(Buffer.concat(chunks));
+  if (ending === 'early') throw new ReplyTruncatedError(`${label}: the reply ended early`, { retryable: true });
+  return new TextDecoder().decode(bytes);
 }
 
 const REPLY_MAX_BYTES = 64 * 1024 * 1024;
 const REFUSAL_MAX_BYTES = 64 * 1024;
-
-/** The length that the bytes we read must have; 0 if it was not told, or is that of the body before it was unpacked. */
-export function declaredBytes(headers: Headers): number {
-  return headers.has('content-encoding') ? 0 : Number(headers.get('content-length') ?? 0);
-}
 
 function parseReply({ settings, redactor }: Machine, { label, isSecret }: Outgoing, reply: Reply): LosslessValue {
   const mediaType = reply.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
@@ -130,13 +119,3 @@ function headersOfInterest(headers: Headers): Record<string, string> {
 }
 
 const OF_INTEREST = ['retry-after', 'date', 'x-request-id', 'x-amzn-requestid', 'x-amz-request-id', 'x-amzn-trace-id'];
-
-/** `fetch` quotes the URL in some of its errors, and a signed one must not be shown: only the code is kept. */
-export function plainCause(error: unknown): Error {
-  let code = 'unknown';
-  for (let at: unknown = error; at instanceof Error; at = at.cause) {
-    const own = (at as { code?: unknown }).code;
-    code = typeof own === 'string' ? own : code === 'unknown' ? at.name : code;
-  }
-  return Object.assign(new Error(code), { code });
-}

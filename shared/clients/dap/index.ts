@@ -1,4 +1,7 @@
 // What `landfall/dap` exports, by the names of the vendor's Python library in our casing.
+
+export { type LosslessObject, type LosslessValue, parseLossless, stringifyLossless } from '../transport/json.ts';
+export type { Fetch } from '../transport/reply.ts';
 export { AccessToken, Credentials } from './auth.ts';
 export { DapClient } from './client.ts';
 export type { DownloadOptions, DownloadProgress } from './download.ts';
@@ -49,7 +52,6 @@ export {
   pollDelayMs,
   type Query,
 } from './jobs.ts';
-export { type LosslessObject, type LosslessValue, parseLossless, stringifyLossless } from './json.ts';
 export type { CallOptions } from './machine.ts';
 export { checkFileName, checkObjectId } from './names.ts';
 export {
@@ -71,7 +73,7 @@ export {
   type TableDataOptions,
   type TableDataResult,
 } from './session.ts';
-export { type DapClientOptions, DEFAULT_BASE_URL, type Fetch } from './settings.ts';
+export { type DapClientOptions, DEFAULT_BASE_URL } from './settings.ts';
 export {
   type CompleteIncrementalJob,
   type CompleteJob,

@@ -1,4 +1,5 @@
 import { Redactor } from '../../core/redaction.ts';
+import { pause } from '../transport/abort.ts';
 import { SessionClosedError } from './errors.ts';
 import type { Settings } from './settings.ts';
 
@@ -27,12 +28,8 @@ export class Machine {
   }
 
   /** Waits, and fails with the reason that was given, not the timer's. */
-  async pause(ms: number, signal: AbortSignal): Promise<void> {
-    try {
-      await this.settings.sleep(ms, signal);
-    } finally {
-      signal.throwIfAborted();
-    }
+  pause(ms: number, signal: AbortSignal): Promise<void> {
+    return pause(this.settings.sleep, ms, signal);
   }
 
   get nowMs(): number {
@@ -45,51 +42,5 @@ export class Machine {
 
   close(): void {
     if (!this.isClosed) this.#closing.abort(new SessionClosedError('the session is closed'));
-  }
-}
-
-/** Fires unless it is put off in time. Real time: it guards against a peer that falls silent. */
-export class SilenceLimit implements Disposable {
-  readonly #stop = new AbortController();
-  readonly #ms: number;
-  readonly #error: () => Error;
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(ms: number, error: () => Error) {
-    this.#ms = ms;
-    this.#error = error;
-  }
-
-  get signal(): AbortSignal {
-    return this.#stop.signal;
-  }
-
-  /** Begins, or begins anew. */
-  start(): void {
-    if (this.#timer) this.#timer.refresh();
-    // setTimeout takes 31 bits of milliseconds.
-    else if (this.#ms < 2 ** 31) this.#timer = setTimeout(() => this.#stop.abort(this.#error()), this.#ms);
-  }
-
-  stop(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-  }
-
-  [Symbol.dispose](): void {
-    this.stop();
-  }
-}
-
-/** What a promise comes to, or the reason of the signal if that comes first. The promise itself goes on. */
-export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
   }
 }

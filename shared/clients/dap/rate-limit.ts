@@ -1,4 +1,4 @@
-import { unlessAborted } from './machine.ts';
+import { unlessAborted } from '../transport/abort.ts';
 
 /** The five routes of the API. Each has a budget of its own. */
 export type Route = 'tables' | 'schema' | 'start' | 'job' | 'urls';

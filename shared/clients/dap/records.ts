@@ -1,7 +1,7 @@
 import { isObject } from '../../core/json.ts';
+import { type LosslessObject, parseLossless } from '../transport/json.ts';
 import { InvalidRecordError } from './errors.ts';
 import { unpack } from './gzip.ts';
-import { type LosslessObject, parseLossless } from './json.ts';
 
 /** A line of JSON Lines. Integers beyond 2^53 are `bigint`; members that are null may be absent as well. */
 export interface TableRecord {

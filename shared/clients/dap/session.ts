@@ -1,13 +1,13 @@
 import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
+import { stringifyLossless } from '../transport/json.ts';
 import { Api } from './api.ts';
 import { type DownloadOptions, Downloads, openBytes } from './download.ts';
 import { DapClientError, JobPendingError, NoDataError } from './errors.ts';
 import { fillWhole, writeWhole } from './file.ts';
 import { Instant } from './instant.ts';
 import { type AwaitJobOptions, completeOrThrow, Jobs, type Query } from './jobs.ts';
-import { stringifyLossless } from './json.ts';
 import { type CallOptions, Machine } from './machine.ts';
 import { checkFileName, checkObjectId, pathSegment } from './names.ts';
 import { type IncrementalQuery, isIncremental, queryBody, type SnapshotQuery } from './query.ts';

@@ -1,15 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Clock, systemClock } from '../../core/clock.ts';
 import { type Logger, silentLogger } from '../../core/logger.ts';
+import type { Sleep } from '../transport/abort.ts';
+import type { Fetch } from '../transport/reply.ts';
 import { Credentials, DEFAULT_TOKEN_SKEW_SECONDS } from './auth.ts';
 import { DapClientError } from './errors.ts';
 import { DEFAULT_RATE_LIMITS, type RateLimiter, type RateLimits } from './rate-limit.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from './retry.ts';
 
 export const DEFAULT_BASE_URL = 'https://api-gateway.instructure.com';
-
-/** How `fetch` is called: with an absolute URL as text. */
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 export interface DapClientOptions {
   /** Default: `DAP_API_URL` of `env`, else the public service. */
@@ -48,7 +47,7 @@ export interface DapClientOptions {
   readonly userAgent?: string | undefined;
   readonly fetch?: Fetch | undefined;
   readonly clock?: Clock | undefined;
-  readonly sleep?: ((ms: number, signal: AbortSignal) => Promise<void>) | undefined;
+  readonly sleep?: Sleep | undefined;
   /** From 0 to below 1: for jitter and the trace id. */
   readonly random?: (() => number) | undefined;
   /** Is told no secret, token or URL. Default: says nothing. */
@@ -78,7 +77,7 @@ export interface Settings {
   readonly userAgent: string;
   readonly fetch: Fetch;
   readonly clock: Clock;
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly sleep: Sleep;
   readonly random: () => number;
   readonly logger: Logger;
 }

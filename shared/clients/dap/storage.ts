@@ -1,9 +1,9 @@
 import { backoffMs } from '../../core/backoff.ts';
 import { isRetryable } from '../../core/errors.ts';
-import { parseRetryAfter } from './classify.ts';
+import { SilenceLimit } from '../transport/abort.ts';
+import { declaredBytes, parseRetryAfter, plainCause } from '../transport/reply.ts';
 import { DownloadCorruptError, DownloadError, DownloadTruncatedError } from './errors.ts';
-import { declaredBytes, plainCause } from './http.ts';
-import { type Machine, SilenceLimit } from './machine.ts';
+import type { Machine } from './machine.ts';
 import type { Resource } from './wire.ts';
 
 /** Where the bytes of one object come from. */

@@ -1,7 +1,7 @@
 import { isObject } from '../../core/json.ts';
+import type { LosslessObject, LosslessValue } from '../transport/json.ts';
 import { InvalidSchemaError, type OperationErrorBody, UnparsableReplyError } from './errors.ts';
 import { Instant, InvalidInstantError } from './instant.ts';
-import type { LosslessObject, LosslessValue } from './json.ts';
 import { checkObjectId } from './names.ts';
 
 // Records as the service writes them, with its own member names, and the parsers that admit them. A member that is

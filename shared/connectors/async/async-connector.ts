@@ -24,6 +24,8 @@ export abstract class AsyncConnector<M = unknown> {
   abstract readonly metadataType: ResourceMetaCodec<M>;
   /** True if `create`, called twice with one idempotency token, makes one job. */
   abstract readonly createIsIdempotent: boolean;
+  /** Decides instead where it depends on a task's settings. Does no I/O; for settings that are wrong it answers false. */
+  isIdempotentFor?(template: TaskTemplate): boolean;
   /** How often its jobs are looked after and how much it may be asked; each has a default. */
   readonly polling: PollingHints = {};
 

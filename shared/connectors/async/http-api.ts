@@ -1,3 +1,4 @@
+import { DeadlineError } from '../../core/deadline.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { MIB } from '../../core/units.ts';
 import { BadTaskSpecificationError, ConnectorError } from './errors.ts';
@@ -50,12 +51,22 @@ export interface HttpApiOptions {
   readonly onError?: (error: unknown) => void;
 }
 
+/** What a request is answered with beside its message. */
+interface Answering {
+  readonly spell: Spelling;
+  readonly headers: NonNullable<HttpRequest['headers']>;
+  readonly call: TaskCall;
+  /** The reply has nothing that Flyte's schema does not have. */
+  readonly keepsToFlytes: boolean;
+}
+
 /** A function's answer has at most 6 MB. */
 const REPLY_MAX_BYTES = 5 * MIB;
 
 /**
  * The JSON paths of the connector service, of both generations (`/api/v1/connector/…` and `/api/v1/agent/…`), and `GET
- * /healthz`. Requests are read in snake_case and lowerCamelCase; replies are in lowerCamelCase unless `?names=proto`.
+ * /healthz`. Requests are read in snake_case and lowerCamelCase; replies are in lowerCamelCase unless `?names=proto`. With
+ * `?schema=flyte` a reply keeps to Flyte's schema: outputs are literals, and what is ours alone is left out.
  */
 export function httpApi({ service, newId, onError }: HttpApiOptions): HttpApi {
   return async ({ method, path, query = '', headers = {}, body }, { signal } = {}) => {
@@ -63,21 +74,20 @@ export function httpApi({ service, newId, onError }: HttpApiOptions): HttpApi {
     try {
       const parameters = new URLSearchParams(query);
       if (parameters.get('names') === 'proto') spell = snakeCase;
+      const keepsToFlytes = parameters.get('schema') === 'flyte';
       const route = routeOf(method, path);
       if ('allow' in route) return notAllowed(route.allow, method, spell);
       const message = new Fields({ ...messageOf(route, body), ...fieldsOfQuery(parameters), ...route.members }, '');
-      const ran = await answer(route, message, { spell, headers, call: signal ? { signal } : {} });
-      return ran;
+      return await answer(route, message, { spell, headers, keepsToFlytes, call: signal ? { signal } : {} });
     } catch (error) {
-      return failure(error, spell);
+      // Whoever runs this has no time left, or ends: the same request may go well elsewhere.
+      return failure(signal?.aborted && error === signal.reason ? outOfTime(error) : error, spell);
     }
   };
 
-  async function answer(
-    { operation, generation }: ApiRoute,
-    message: Fields,
-    { spell, headers, call }: { spell: Spelling; headers: NonNullable<HttpRequest['headers']>; call: TaskCall },
-  ): Promise<HttpAnswer> {
+  async function answer(route: ApiRoute, message: Fields, run: Answering): Promise<HttpAnswer> {
+    const { operation, generation } = route;
+    const { spell, headers, call } = run;
     switch (operation) {
       case 'health':
         return json(200, { status: 'ok' });
@@ -99,20 +109,21 @@ export function httpApi({ service, newId, onError }: HttpApiOptions): HttpApi {
         return json(200, createReply(handle, spell));
       }
       default:
-        return jobAnswer(operation, message, { ...call, ...parseConnection(message) }, spell);
+        return jobAnswer(operation, generation, message, { ...run, call: { ...call, ...parseConnection(message) } });
     }
   }
 
   async function jobAnswer(
     operation: 'get' | 'delete' | 'metrics' | 'logs',
+    generation: ApiRoute['generation'],
     message: Fields,
-    call: TaskCall,
-    spell: Spelling,
+    { call, spell, keepsToFlytes }: Answering,
   ): Promise<HttpAnswer> {
     const job = parseJob(message);
+    const flyteIn = keepsToFlytes ? generation : undefined;
     switch (operation) {
       case 'get':
-        return json(200, resourceReply(await service.get(job, call), spell));
+        return json(200, resourceReply(await service.get(job, call), spell, flyteIn));
       case 'delete':
         await service.delete(job, call);
         return json(200, {});
@@ -121,17 +132,21 @@ export function httpApi({ service, newId, onError }: HttpApiOptions): HttpApi {
         return json(200, { results: results as unknown as JsonObject[] });
       }
       case 'logs':
-        return logs(service.getLogs(job, parseLogsQuery(message), call), spell);
+        return logs(service.getLogs(job, parseLogsQuery(message), call), spell, flyteIn);
     }
   }
 
   /** One JSON object a line. What fails before the first is an error like any other; afterwards it is the last line. */
-  async function logs(parts: ReturnType<TaskService['getLogs']>, spell: Spelling): Promise<HttpAnswer> {
+  async function logs(
+    parts: ReturnType<TaskService['getLogs']>,
+    spell: Spelling,
+    flyteIn: ApiRoute['generation'] | undefined,
+  ): Promise<HttpAnswer> {
     const lines: string[] = [];
     let bytes = 0;
     try {
       for await (const part of parts) {
-        const line = `${JSON.stringify({ result: logsReply(part) })}\n`;
+        const line = `${JSON.stringify({ result: logsReply(part, spell, flyteIn) })}\n`;
         bytes += Buffer.byteLength(line);
         if (bytes > REPLY_MAX_BYTES) throw tooLarge('ask for fewer lines');
         lines.push(line);
@@ -154,8 +169,6 @@ export function httpApi({ service, newId, onError }: HttpApiOptions): HttpApi {
 
   function asConnectorError(error: unknown): ConnectorError {
     if (error instanceof ConnectorError) return error;
-    const { code } = error as { code?: unknown };
-    if (code === 'Deadline') return new ConnectorError('DeadlineExceeded', { message: (error as Error).message });
     onError?.(error);
     return new ConnectorError('Internal', { message: 'the connector service failed; its log tells more' });
   }
@@ -168,6 +181,11 @@ function json(status: number, value: JsonObject, headers: Readonly<Record<string
   if (Buffer.byteLength(body) > REPLY_MAX_BYTES) throw tooLarge('ask for less');
   return { status, headers: { ...HEADERS, ...headers }, body };
 }
+
+const outOfTime = (reason: unknown) =>
+  new ConnectorError(reason instanceof DeadlineError ? 'DeadlineExceeded' : 'Unavailable', {
+    message: 'the connector service has no time left for this request',
+  });
 
 const tooLarge = (advice: string) =>
   new ConnectorError('InvalidArgument', { message: `a reply has at most ${REPLY_MAX_BYTES} bytes; ${advice}` });

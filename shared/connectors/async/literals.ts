@@ -3,18 +3,48 @@ import { BadTaskSpecificationError } from './errors.ts';
 import { camelCase } from './fields.ts';
 
 /**
- * Inputs as a task service may be sent them: plain values by name, or Flyte's literals (`{"literals": {"a": {"scalar": …}}}`),
- * which become plain values.
+ * Inputs as a task service may be sent them: plain values by name, or Flyte's literals (by name, or as a list with names), which
+ * become plain values.
  *
  * @param declared an input that is called `literals` itself is a plain one
  * @throws {BadTaskSpecificationError} naming the input whose literal is none
  */
 export function plainInputs(inputs: JsonObject, declared: object = {}): JsonObject {
-  const { literals } = inputs;
-  if (!isObject(literals) || Object.keys(inputs).length !== 1 || Object.hasOwn(declared, 'literals')) return inputs;
-  return Object.fromEntries(
-    Object.entries(literals as JsonObject).map(([name, literal]) => [name, plain(literal, `inputs.${name}`)]),
-  );
+  const { literals, ...others } = inputs;
+  const isFlytes =
+    typeof literals === 'object' && literals !== null && Object.keys(others).every((name) => name === 'context');
+  if (!isFlytes || Object.hasOwn(declared, 'literals')) return inputs;
+  const named = Array.isArray(literals) ? literals.map(namedLiteral) : Object.entries(literals);
+  return Object.fromEntries(named.map(([name, literal]) => [name, plain(literal, `inputs.${name}`)]));
+}
+
+function namedLiteral(one: JsonValue, index: number): [name: string, literal: JsonValue] {
+  const { name, value } = isObject(one) ? (one as JsonObject) : {};
+  if (typeof name === 'string' && value !== undefined) return [name, value];
+  throw noLiteral(`inputs.literals[${index}]`, 'no name or no value');
+}
+
+/** Outputs as Flyte's literals: by name as its older messages have them, or as a list with names. */
+export function literalsOf(outputs: JsonObject, generation: 'connector' | 'agent'): JsonObject {
+  const named = Object.entries(outputs).map(([name, value]) => ({ name, value: literalOf(value) }));
+  if (generation === 'connector') return { literals: named };
+  return { literals: Object.fromEntries(named.map(({ name, value }) => [name, value])) };
+}
+
+/** By what the value is, not by its declared type. */
+function literalOf(value: JsonValue): JsonObject {
+  if (value === null) return { scalar: { noneType: {} } };
+  if (Array.isArray(value)) return { collection: { literals: value.map(literalOf) } };
+  switch (typeof value) {
+    case 'object':
+      return { scalar: { generic: value } };
+    case 'string':
+      return { scalar: { primitive: { stringValue: value } } };
+    case 'boolean':
+      return { scalar: { primitive: { boolean: value } } };
+    default:
+      return { scalar: { primitive: Number.isInteger(value) ? { integer: String(value) } : { floatValue: value } } };
+  }
 }
 
 function plain(literal: JsonValue, path: string): JsonValue {
@@ -43,6 +73,8 @@ function scalar(value: JsonValue, path: string): JsonValue {
     case 'structuredDataset':
     case 'schema':
       return inner;
+    case 'union':
+      return plain((inner as JsonObject | null)?.value ?? null, path);
     case 'noneType':
       return null;
     default:
@@ -51,7 +83,7 @@ function scalar(value: JsonValue, path: string): JsonValue {
 }
 
 /** Members that say something about a literal instead of being one. */
-const ASIDE = new Set(['hash', 'metadata', 'uri']);
+const ASIDE = new Set(['hash', 'metadata', 'offloadedMetadata', 'artifactId', 'artifact_id', 'offloaded_metadata']);
 
 /** The one member that is set, as in a `oneof`. */
 function only(value: JsonValue, path: string): [kind: string, value: JsonValue] {

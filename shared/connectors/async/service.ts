@@ -175,11 +175,13 @@ export function taskService(options: TaskServiceOptions): TaskService {
         const metrics = checkMetrics(await connector.getMetrics(meta, checkMetricsQuery(query), context));
         return clean(metrics, redact) as unknown as TaskMetrics;
       }),
-    typeOf(taskType, version) {
-      const { name, createIsIdempotent, polling, findByToken, getMetrics, getLogs } = registry.get(taskType, version);
+    typeOf(taskType, version, template) {
+      const connector = registry.get(taskType, version);
+      const { name, polling, findByToken, getMetrics, getLogs } = connector;
+      const isIdempotent = template && connector.isIdempotentFor?.(template);
       return {
         name,
-        createIsIdempotent,
+        createIsIdempotent: isIdempotent ?? connector.createIsIdempotent,
         polling,
         canFindByToken: findByToken !== undefined,
         hasMetrics: getMetrics !== undefined,

@@ -11,6 +11,7 @@ import type {
 } from './async-connector.ts';
 import type { ConnectionStore } from './connections.ts';
 import type { ConnectorInfo } from './registry.ts';
+import type { TaskTemplate } from './task-template.ts';
 
 /**
  * Finds the connector of a task, turns its handle into bytes and back, calls it within a deadline, and answers what it
@@ -36,8 +37,11 @@ export interface TaskService {
   /** The handle of the job that was created with the call's token, if its connector can tell and there is one. */
   findByToken(request: CreateRequest, call: CreateCall): Promise<Uint8Array | undefined>;
 
-  /** @throws {ConnectorNotFoundError} */
-  typeOf(taskType: string, taskTypeVersion?: number): TaskTypeInfo;
+  /**
+   * @param template of the task that is asked about: whether its `create` is idempotent may depend on its settings
+   * @throws {ConnectorNotFoundError}
+   */
+  typeOf(taskType: string, taskTypeVersion?: number, template?: TaskTemplate): TaskTypeInfo;
   /** @throws {ConnectorNotFoundError} no connector has this name */
   getConnector(name: string): ConnectorInfo;
   /** By name. */

@@ -1,6 +1,7 @@
 import { isObject, type JsonValue } from '../../core/json.ts';
 import { BadTaskSpecificationError } from './errors.ts';
 import { Fields, present } from './fields.ts';
+import { plainVariables } from './literal-types.ts';
 import type { InputType, TaskExecutionMetadata, TaskPolicy, TaskTemplate } from './task-template.ts';
 import { convertValue, parseTaskType, WrongValue } from './task-types.ts';
 
@@ -37,12 +38,13 @@ const TEMPLATE_MEMBERS = ['id', 'type', 'taskTypeVersion', 'custom', 'sql', 'con
 
 /** Members of Flyte's messages that mean nothing here. */
 const LEFT_OUT = {
-  template: ['k8sPod', 'securityContext', 'extendedResources', 'config'],
+  template: ['k8sPod', 'securityContext', 'extendedResources', 'config', 'reusePolicy', 'workerKind'],
   id: ['resourceType', 'org'],
   container: ['command', 'resources', 'ports', 'config', 'dataConfig', 'architecture'],
   policy: [
     ...['discoverable', 'runtime', 'discoveryVersion', 'deprecatedErrorMessage', 'cacheSerializable', 'tags'],
     ...['generatesDeck', 'podTemplateName', 'cacheIgnoreInputVars', 'isEager', 'debuggable', 'logLinks'],
+    ...['metadata', 'imageBuildRun', 'isEntrypoint', 'codeBundleUri', 'timeouts', 'producesArtifacts', 'cacheMaxAge'],
   ],
 };
 
@@ -88,8 +90,10 @@ function parseInterface(fields: Fields | undefined): TaskTemplate['interface'] {
   const inputs = fields.object('inputs');
   const outputs = fields.object('outputs');
   return present({
-    inputs: inputs && mapOf(inputs, (name, input) => parseInput(input, `${fields.pathOf('inputs')}.${name}`)),
-    outputs: outputs && mapOf(outputs, (name, type) => checkType(type, `${fields.pathOf('outputs')}.${name}`)),
+    inputs:
+      inputs && mapOf(plainVariables(inputs), (name, input) => parseInput(input, `${fields.pathOf('inputs')}.${name}`)),
+    outputs:
+      outputs && mapOf(plainVariables(outputs), (name, type) => checkType(type, `${fields.pathOf('outputs')}.${name}`)),
   }) as TaskTemplate['interface'];
 }
 

@@ -10,7 +10,7 @@ import type {
 } from './async-connector.ts';
 import { BadTaskSpecificationError, ConnectorError, GRPC_CODES } from './errors.ts';
 import { camelCase, type Fields, present } from './fields.ts';
-import { plainInputs } from './literals.ts';
+import { literalsOf, plainInputs } from './literals.ts';
 import type { ConnectorInfo } from './registry.ts';
 import type { ExternalJob } from './task-service.ts';
 import { parseTaskExecutionMetadata, parseTaskTemplate } from './templates.ts';
@@ -133,11 +133,19 @@ export const createReply = (handle: Uint8Array, spell: Spelling): JsonObject => 
   [spell('resourceMeta')]: Buffer.from(handle).toString('base64'),
 });
 
-export function resourceReply(resource: Resource, spell: Spelling): JsonObject {
-  const { logLinks, ...same } = resource;
-  const links = logLinks?.map((link) => logLink(link, spell));
-  const members = { ...same, ...(links ? { logLinks: links } : {}) } as unknown as JsonObject;
-  return { resource: spelt(members, spell) };
+/**
+ * @param flyteIn the generation whose schema the reply keeps to: outputs as literals, and nothing beside what it has. Undefined:
+ *   outputs as plain values, with `error` and `pollAfterMs`
+ */
+export function resourceReply(resource: Resource, spell: Spelling, flyteIn?: 'connector' | 'agent'): JsonObject {
+  const { logLinks, outputs, error, pollAfterMs, ...same } = resource;
+  const members = present({
+    ...same,
+    logLinks: logLinks?.map((link) => logLink(link, spell)),
+    outputs: outputs && flyteIn ? literalsOf(outputs, flyteIn) : outputs,
+    ...(flyteIn ? {} : { error, pollAfterMs }),
+  });
+  return { resource: spelt(members as unknown as JsonObject, spell) };
 }
 
 function logLink({ showWhilePending, hideOnceFinished, ttlSeconds, ...same }: TaskLog, spell: Spelling): JsonObject {
@@ -149,16 +157,21 @@ function logLink({ showWhilePending, hideOnceFinished, ttlSeconds, ...same }: Ta
   } as JsonObject;
 }
 
-export function logsReply(part: TaskLogsPart): JsonObject {
+/** @param flyteIn as above: Flyte's older messages have lines by another name, and plain texts beside them */
+export function logsReply(part: TaskLogsPart, spell: Spelling, flyteIn?: 'connector' | 'agent'): JsonObject {
   if ('nextToken' in part) return { header: { token: part.nextToken } };
-  return { body: { lines: part.lines as unknown as JsonValue } };
+  const lines = part.lines as unknown as JsonValue;
+  if (flyteIn !== 'agent') return { body: { lines } };
+  return { body: { results: part.lines.map(({ message }) => message), [spell('structuredLines')]: lines } };
 }
 
 /** @param generation `agent` in the older messages */
 export function connectorReply(info: ConnectorInfo, spell: Spelling, generation: 'connector' | 'agent'): JsonObject {
   const categories = info.supportedTaskCategories.map(({ name, version }) => ({ name, version }));
   const members = { name: info.name, supportedTaskCategories: categories };
-  return spelt(generation === 'agent' ? { ...members, isSync: false } : members, spell);
+  if (generation === 'connector') return spelt(members, spell);
+  const supportedTaskTypes = [...new Set(categories.map(({ name }) => name))];
+  return spelt({ ...members, supportedTaskTypes, isSync: false }, spell);
 }
 
 const spelt = (members: JsonObject, spell: Spelling): JsonObject =>

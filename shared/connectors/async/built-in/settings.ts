@@ -1,6 +1,6 @@
 import { isObject, type JsonObject, type JsonValue } from '../../../core/json.ts';
 import { checkOptions, type OptionSpec } from '../../../core/options.ts';
-import { BadTaskSpecificationError } from '../errors.ts';
+import { BadTaskSpecificationError, ConnectorError } from '../errors.ts';
 import type { TaskTemplate } from '../task-template.ts';
 
 /** Runs what throws for a wrong setting or input, and names its error as the service does. */
@@ -8,7 +8,7 @@ export function specified<T>(build: () => T): T {
   try {
     return build();
   } catch (error) {
-    if (error instanceof BadTaskSpecificationError) throw error;
+    if (error instanceof ConnectorError) throw error;
     throw new BadTaskSpecificationError(error instanceof Error ? error.message : String(error), { cause: error });
   }
 }

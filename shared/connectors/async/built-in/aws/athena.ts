@@ -9,6 +9,7 @@ import {
   type TaskMetrics,
 } from '../../async-connector.ts';
 
+import { ConnectorError } from '../../errors.ts';
 import { jsonResourceMeta } from '../../resource-meta.ts';
 import { customOf, Members, specified } from '../settings.ts';
 import { phaseOf, type StateTable, unlessEnded } from '../states.ts';
@@ -117,6 +118,7 @@ export class AthenaConnector extends AsyncConnector<AthenaHandle> {
     }));
     const access = awsAccess(connection, region);
     const queryId = await (await this.#clients.of(access)).start(query, signal);
+    if (queryId === '') throw new ConnectorError('BadReply', { message: 'athena told no query id', retryable: false });
     return { queryId, ...(access.region ? { region: access.region } : {}) };
   }
 

@@ -4,11 +4,12 @@ import { safeUrl } from '../../../http/urls.ts';
 import { AsyncConnector, type ConnectorContext, type CreateRequest, type Resource } from '../../async-connector.ts';
 import { ConnectorError } from '../../errors.ts';
 import { jsonResourceMeta } from '../../resource-meta.ts';
+import type { TaskTemplate } from '../../task-template.ts';
 import { atJsonPath, textAt } from '../json-path.ts';
 import { specified } from '../settings.ts';
 import { phaseOf, unlessEnded } from '../states.ts';
 import { fillUrl, type Placeholders } from '../template.ts';
-import { type ApiEnvironment, type ApiReply, type ApiRequest, refusal, scrubbed, sendTo } from './api.ts';
+import { type ApiEnvironment, type ApiReply, type ApiRequest, sendTo } from './api.ts';
 import { type HttpJobHandle, parseHttpJobHandle } from './job-handle.ts';
 import {
   badReply,
@@ -24,6 +25,7 @@ import {
   placeholders,
 } from './job-requests.ts';
 import { type HttpJobSettings, httpJobSettings, statesOf } from './job-settings.ts';
+import { refusal, scrubbed } from './refusal.ts';
 
 const ERROR_CODE_MAX_CHARS = 256;
 
@@ -31,8 +33,8 @@ const ERROR_CODE_MAX_CHARS = 256;
  * A job of any REST API that starts one by POST or PUT, tells its state by GET and stops it by DELETE or POST; the template
  * says how ({@link HttpJobSettings}). Secrets go only to the origins that the connection's `baseUrl` and `origins` name.
  *
- * Whether a repeated `create` makes a second job depends on the service, so it is not taken for idempotent: an executor asks
- * `findByToken` first, which sends the same token again where the service takes one, and else looks into a list of jobs.
+ * Whether a repeated `create` makes a second job depends on the service: it does not where the template says how the service
+ * takes the idempotency token. Else a job is looked for in the service's list of jobs, if the template says where that is.
  */
 export class HttpJobConnector extends AsyncConnector<HttpJobHandle> {
   override readonly name = 'HTTP job';
@@ -50,7 +52,7 @@ export class HttpJobConnector extends AsyncConnector<HttpJobHandle> {
     const settings = httpJobSettings(request.taskTemplate);
     const values = placeholders(request, context);
     const sent = specified(() => createRequest(settings, values, context));
-    checkHandle(settings, values, context);
+    checkHandle(settings, values, context, this.#environment);
     const reply = await sendTo(sent, context, this.#environment);
     const id = idIn(reply.json, settings, values);
     // Taken already, and the request says which job it is: it was made by an earlier request with this very token.
@@ -103,24 +105,30 @@ export class HttpJobConnector extends AsyncConnector<HttpJobHandle> {
     }
   }
 
+  override isIdempotentFor(template: TaskTemplate): boolean {
+    try {
+      return carriesToken(httpJobSettings(template));
+    } catch {
+      return false;
+    }
+  }
+
   override async findByToken(
-    _token: string,
+    token: string,
     request: CreateRequest,
     context: ConnectorContext,
   ): Promise<HttpJobHandle | undefined> {
     const settings = httpJobSettings(request.taskTemplate);
-    // The service itself recognises the token, and answers with the job it has: or makes the one that is wanted.
-    if (carriesToken(settings)) return this.create(request, context);
     const { find } = settings;
     if (!find) return undefined;
-    const values = placeholders(request, context);
+    const values = placeholders(request, { ...context, idempotencyToken: token });
     const url = specified(() => fillUrl(find.url, values, context.connection.configs.baseUrl));
     const sent: ApiRequest = { ...common(settings), method: 'GET', url, headers: {} };
     const reply = await sendTo(sent, context, this.#environment);
     if (reply.status < 200 || reply.status > 299) throw refusal(sent, reply, context);
     const items = reply.json === undefined ? undefined : atJsonPath(reply.json, find.items);
     if (!Array.isArray(items)) throw badReply(`the reply to GET ${safeUrl(url)} has no list of jobs`, true);
-    const found = items.find((item) => textAt(item, find.token) === context.idempotencyToken);
+    const found = items.find((item) => textAt(item, find.token) === token);
     const id = found === undefined ? undefined : textAt(found, find.id);
     return id === undefined ? undefined : this.#handle(settings, checkedId(id), values, context);
   }

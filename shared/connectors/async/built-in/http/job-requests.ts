@@ -13,7 +13,7 @@ import {
   inputPlaceholders,
   type Placeholders,
 } from '../template.ts';
-import { type ApiRequest, authorized } from './api.ts';
+import { type ApiEnvironment, type ApiRequest, checkTarget } from './api.ts';
 import type { HttpJobHandle } from './job-handle.ts';
 import { type HttpJobSettings, isTemplate } from './job-settings.ts';
 
@@ -30,7 +30,12 @@ export function placeholders(request: CreateRequest, context: ConnectorContext):
 }
 
 /** Tries the handle without its id, before anything is sent: a template that cannot be polled must not start a job. */
-export function checkHandle(settings: HttpJobSettings, values: Placeholders, context: ConnectorContext): void {
+export function checkHandle(
+  settings: HttpJobSettings,
+  values: Placeholders,
+  context: ConnectorContext,
+  environment: ApiEnvironment,
+): void {
   const handle = specified(() => handleOf(settings, 'id', values, context));
   const size = Buffer.byteLength(canonicalJson(handle));
   if (size > HANDLE_MAX_BYTES) {
@@ -38,8 +43,10 @@ export function checkHandle(settings: HttpJobSettings, values: Placeholders, con
       `"get" and "delete" with their values may have ${HANDLE_MAX_BYTES} bytes of JSON, got ${size}`,
     );
   }
-  const { auth, url, cancel } = handle;
-  if (auth) for (const later of [url, cancel?.url ?? url]) authorized(auth, parsed(later), context);
+  const { url, headers, cancel } = handle;
+  for (const later of cancel ? [{ url, headers }, cancel] : [{ url, headers }]) {
+    checkTarget({ ...common(handle), url: parsed(later.url), headers: later.headers }, context, environment);
+  }
 }
 
 /** Whether the service gets the token in a place where it knows it as one: a PUT says itself which resource it makes. */

@@ -6,9 +6,10 @@ import { jsonResourceMeta } from '../../resource-meta.ts';
 import { atJsonPath, checkJsonPath } from '../json-path.ts';
 import { customOf, Members, specified } from '../settings.ts';
 import { fillTexts, fillUrl, inputPlaceholders } from '../template.ts';
-import { type ApiEnvironment, type ApiReply, type ApiRequest, refusal, sendTo } from './api.ts';
+import { type ApiEnvironment, type ApiReply, type ApiRequest, checkTarget, sendTo } from './api.ts';
 import { AUTH_SPEC, type HttpAuth } from './auth.ts';
 import { authOf } from './job-handle.ts';
+import { refusal } from './refusal.ts';
 
 /**
  * What `custom` of a `sensor.http` template says: it fires when all that is given holds. The URL and headers may hold
@@ -73,15 +74,18 @@ export class HttpSensorConnector extends AsyncConnector<HttpSensorHandle> {
     this.#environment = environment;
   }
 
-  async create(request: CreateRequest, { connection }: ConnectorContext): Promise<HttpSensorHandle> {
+  async create(request: CreateRequest, context: ConnectorContext): Promise<HttpSensorHandle> {
+    const { baseUrl } = context.connection.configs;
     const settings: HttpSensorSettings = customOf<HttpSensorSettings, typeof SPEC>(request.taskTemplate, SPEC);
     const values = new Map([...inputPlaceholders(request.inputs), ['outputPrefix', request.outputPrefix] as const]);
     return specified(() => {
       if (settings.json) checkJsonPath(settings.json.path, 'json.path');
       if (settings.json && settings.method === 'HEAD') throw new InvalidInputError('"json" needs "method" GET');
-      const url = fillUrl(settings.url, values, connection.configs.baseUrl).href;
+      const url = fillUrl(settings.url, values, baseUrl);
+      const headers = fillTexts(settings.headers ?? {}, values);
       const method = settings.method === 'HEAD' ? 'HEAD' : 'GET';
-      return { ...settings, url, method, headers: fillTexts(settings.headers ?? {}, values) };
+      checkTarget({ ...settings, url, headers }, context, this.#environment);
+      return { ...settings, url: url.href, method, headers };
     });
   }
 

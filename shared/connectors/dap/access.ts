@@ -1,0 +1,84 @@
+import { Credentials, DapClient, type DapSession } from '../../clients/dap/index.ts';
+import type { Fetch } from '../../clients/transport/reply.ts';
+import type { Clock } from '../../core/clock.ts';
+import { InvalidInputError } from '../../core/errors.ts';
+import { isObject } from '../../core/json.ts';
+import type { Logger } from '../../core/logger.ts';
+import type { Redactor } from '../../core/redaction.ts';
+
+/** Where the service is, if it is not the public one. */
+export interface DapEndpoint {
+  /** Default: the public service. */
+  readonly baseUrl?: string;
+  /** Between `/dap/` and the route, e.g. `beta`. */
+  readonly apiPathPrefix?: string;
+}
+
+/** What tests put in place of the world. */
+export interface DapEnvironment {
+  readonly fetch?: Fetch;
+  readonly redactor?: Pick<Redactor, 'add'>;
+  readonly clock?: Clock;
+}
+
+/**
+ * What the secret holds: `{"clientId": "…", "clientSecret": "…"}`, or the two with a colon between them.
+ *
+ * @throws {InvalidInputError} naming what is missing, never showing what was got
+ */
+export function parseCredential(secret: string): Credentials {
+  const [clientId, clientSecret] = secret.trimStart().startsWith('{') ? fromJson(secret) : fromPair(secret);
+  return Credentials.create(clientId, clientSecret);
+}
+
+const EXPECTED = 'the DAP credential must be {"clientId": "…", "clientSecret": "…"} or clientId:clientSecret';
+
+function fromJson(secret: string): [string, string] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(secret);
+  } catch {
+    throw new InvalidInputError(`${EXPECTED}; it is no JSON`);
+  }
+  const { clientId, clientSecret } = isObject(parsed) ? parsed : {};
+  if (typeof clientId !== 'string' || clientId === '') throw new InvalidInputError(`${EXPECTED}; clientId is missing`);
+  if (typeof clientSecret !== 'string' || clientSecret === '')
+    throw new InvalidInputError(`${EXPECTED}; clientSecret is missing`);
+  return [clientId, clientSecret];
+}
+
+function fromPair(secret: string): [string, string] {
+  const colon = secret.indexOf(':');
+  if (colon < 1) throw new InvalidInputError(`${EXPECTED}; it is neither`);
+  return [secret.slice(0, colon), secret.slice(colon + 1).trim()];
+}
+
+/** A session whose calls do not wait: a function is billed for that, and a message can come again later. */
+export function openSession(
+  secret: string,
+  { baseUrl, apiPathPrefix }: DapEndpoint,
+  log: Logger,
+  { fetch, redactor, clock }: DapEnvironment = {},
+): DapSession {
+  const credentials = parseCredential(secret);
+  for (const value of credentials.secrets()) redactor?.add(value);
+  const client = new DapClient({
+    ...(baseUrl === undefined ? {} : { baseUrl }),
+    ...(apiPathPrefix === undefined ? {} : { apiPathPrefix }),
+    ...(fetch ? { fetch } : {}),
+    ...(clock ? { clock } : {}),
+    credentials,
+    logger: log,
+    // The buckets shared by all workers pace the calls; a limit of each process for itself would only add to that.
+    rateLimits: UNLIMITED,
+    retry: {
+      rateLimited: { repeats: 0, waitMs: 30_000 },
+      transient: { repeats: 2, firstMs: 500, maxMs: 5000 },
+      processing: { repeats: 0, waitMs: 30_000 },
+    },
+    requestTimeoutMs: 60_000,
+  });
+  return client.open();
+}
+
+const UNLIMITED = { start: Infinity, job: Infinity, tables: Infinity, schema: Infinity, urls: Infinity };
