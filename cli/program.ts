@@ -4,10 +4,12 @@ import { type Act, paramsOf } from './act.ts';
 import { cancelCommand } from './commands/cancel.ts';
 import { confirmCommand } from './commands/confirm.ts';
 import { connectionCommand } from './commands/connection.ts';
+import { connectorCommand } from './commands/connector.ts';
 import { dapCommand } from './commands/dap/dap.ts';
 import { emulateCommand } from './commands/emulate.ts';
 import { exampleCommand } from './commands/example.ts';
 import { giveUpCommand } from './commands/give-up.ts';
+import { jobsCommand } from './commands/jobs.ts';
 import { manifestCommand } from './commands/manifest.ts';
 import { partitionsCommand } from './commands/partitions.ts';
 import { pauseCommand, resumeCommand } from './commands/pause.ts';
@@ -31,7 +33,15 @@ const GROUPS: readonly { readonly title: string; readonly commands: readonly ((a
   { title: 'Refreshing:', commands: [exampleCommand, planCommand, runCommand, workerCommand, serveCommand] },
   {
     title: 'Looking:',
-    commands: [statusCommand, runsCommand, partitionsCommand, manifestCommand, previewCommand, connectionCommand],
+    commands: [
+      statusCommand,
+      runsCommand,
+      jobsCommand,
+      partitionsCommand,
+      manifestCommand,
+      previewCommand,
+      connectionCommand,
+    ],
   },
   {
     title: 'Putting right:',
@@ -46,7 +56,7 @@ const GROUPS: readonly { readonly title: string; readonly commands: readonly ((a
       sweepCommand,
     ],
   },
-  { title: 'Services:', commands: [dapCommand, emulateCommand] },
+  { title: 'Services:', commands: [dapCommand, connectorCommand, emulateCommand] },
 ];
 
 const EXIT_CODES = `

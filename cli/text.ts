@@ -18,6 +18,24 @@ export function bytesText(bytes: number): string {
 
 export const secondsText = (ms: number): string => (ms / 1000).toFixed(1);
 
+const DURATIONS = [
+  ['d', 86_400],
+  ['h', 3600],
+  ['m', 60],
+  ['s', 1],
+] as const;
+
+/** The two largest units: `2d 4h`, `3h 12m`, `5m 10s`, `42s`; a second one of nothing is left out. */
+export function durationText(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const first = DURATIONS.findIndex(([, length]) => seconds >= length);
+  if (first < 0) return '0s';
+  const [unit, length] = DURATIONS[first]!;
+  const next = DURATIONS[first + 1];
+  const rest = next ? Math.floor((seconds % length) / next[1]) : 0;
+  return `${Math.floor(seconds / length)}${unit}${rest > 0 ? ` ${rest}${next![0]}` : ''}`;
+}
+
 export const timeText = (epochMs: number): string => `${new Date(epochMs).toISOString().slice(0, 19)}Z`;
 
 /** What steers a terminal, or turns the direction of its text, is shown as it is written in a program. */

@@ -11,7 +11,19 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const venv = join(root, '.venv');
 const requirements = join(root, 'test', 'aws', 'requirements.txt');
 const START_SECONDS = 60;
-const SERVICES = ['S3', 'SQS', 'DYNAMODB', 'SECRETS_MANAGER', 'SSM', 'EVENTBRIDGE', 'LAMBDA', 'CLOUDWATCH', 'STS'];
+const SERVICES = [
+  'S3',
+  'SQS',
+  'DYNAMODB',
+  'SECRETS_MANAGER',
+  'SSM',
+  'EVENTBRIDGE',
+  'LAMBDA',
+  'CLOUDWATCH',
+  'STS',
+  'ATHENA',
+  'SFN',
+];
 
 class SetupError extends Error {}
 

@@ -1,17 +1,21 @@
-// Runs test/peers: the vendors' own clients against our local servers. Makes .venv-peers with the versions of
-// test/peers/requirements.txt and runs vitest with the way there. Arguments go to vitest: `npm run test:peers -- dap`.
+// Runs test/peers: the vendors' own clients against our local servers. Each peer has a virtual environment of its own in
+// .venv-peers/<name>, with the versions of test/peers/<name>/requirements.txt; its tests are test/peers/<name>.peers.test.ts.
+// Names of peers choose some, everything else goes to vitest: `npm run test:peers -- dis -t download`.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const venv = join(root, '.venv-peers');
-const requirements = join(root, 'test', 'peers', 'requirements.txt');
+/** By name, the command that a peer's tests run; they find its path in LANDFALL_PEER_<NAME>. */
+const PEERS = {
+  dap: 'dap',
+  dis: 'python',
+  flyte: 'python',
+};
 /** The DAP client uses exception groups. */
 const PYTHON_MIN = [3, 11];
 const PYTHONS = ['python3', 'python3.14', 'python3.13', 'python3.12', 'python3.11'];
-const COMMANDS = ['dap'];
 
 class SetupError extends Error {}
 
@@ -32,28 +36,35 @@ function findPython() {
   throw new SetupError(`Python ${PYTHON_MIN.join('.')} or newer is needed and was not found as ${PYTHONS.join(', ')}`);
 }
 
-const commandPath = (name) => join(venv, 'bin', name);
+const venvOf = (peer) => join(root, '.venv-peers', peer);
+const commandOf = (peer) => join(venvOf(peer), 'bin', PEERS[peer]);
 
-/** The venv remembers what was installed into it, so that a second run installs nothing. */
-function installPeers() {
-  const wanted = readFileSync(requirements, 'utf8');
+/** A venv remembers what was installed into it, so that a second run installs nothing. */
+function install(peer) {
+  const requirements = join(root, 'test', 'peers', peer, 'requirements.txt');
+  const venv = venvOf(peer);
   const stamp = join(venv, 'installed-requirements.txt');
-  const isThere = COMMANDS.every((name) => existsSync(commandPath(name)));
-  if (isThere && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
-  console.log('installing the vendors’ clients into .venv-peers (once; about a minute)');
+  const wanted = readFileSync(requirements, 'utf8');
+  if (existsSync(commandOf(peer)) && existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
+  console.log(`installing the clients of ${peer} into .venv-peers/${peer} (once; about a minute)`);
+  mkdirSync(venv, { recursive: true });
   run(findPython(), ['-m', 'venv', '--clear', venv]);
-  run(commandPath('python'), ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements]);
-  for (const name of COMMANDS) {
-    if (!existsSync(commandPath(name))) throw new SetupError(`the installed packages have no command ${name}`);
-  }
+  const python = join(venv, 'bin', 'python');
+  run(python, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements]);
+  if (!existsSync(commandOf(peer))) throw new SetupError(`the installed packages have no command ${PEERS[peer]}`);
   writeFileSync(stamp, wanted);
 }
 
-function runTests() {
-  const env = { ...process.env, LANDFALL_PEER_DAP: commandPath('dap') };
+function runTests(peers, args) {
+  const commands = peers.map((peer) => [`LANDFALL_PEER_${peer.toUpperCase()}`, commandOf(peer)]);
+  const env = { ...process.env, ...Object.fromEntries(commands) };
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
-  const args = [vitest, 'run', '--config', 'vitest.peers.config.ts', ...process.argv.slice(2)];
-  const tests = spawn(process.execPath, args, { cwd: root, env, stdio: 'inherit' });
+  const files = peers.map((peer) => `test/peers/${peer}.peers`);
+  const tests = spawn(process.execPath, [vitest, 'run', '--config', 'vitest.peers.config.ts', ...files, ...args], {
+    cwd: root,
+    env,
+    stdio: 'inherit',
+  });
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => tests.kill(signal));
   return new Promise((resolve) => tests.on('exit', (code) => resolve(code ?? 1)));
 }
@@ -61,8 +72,14 @@ function runTests() {
 try {
   const [major] = process.versions.node.split('.').map(Number);
   if (major < 24) throw new SetupError(`Node 24 is needed, this is ${process.version}: run it by "npm run test:peers"`);
-  installPeers();
-  process.exitCode = await runTests();
+  const given = process.argv.slice(2);
+  const chosen = given.filter((argument) => Object.hasOwn(PEERS, argument));
+  const peers = chosen.length > 0 ? chosen : Object.keys(PEERS);
+  for (const peer of peers) install(peer);
+  process.exitCode = await runTests(
+    peers,
+    given.filter((argument) => !chosen.includes(argument)),
+  );
 } catch (error) {
   if (!(error instanceof SetupError)) throw error;
   console.error(`test:peers: ${error.message}`);

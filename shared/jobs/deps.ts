@@ -17,7 +17,7 @@ export interface ExecutorDeps {
   readonly redactor: Redactor;
   readonly jobs: JobStore;
   readonly buckets: BucketStore;
-  readonly objects: Pick<Objects, 'put' | 'get' | 'head' | 'location'>;
+  readonly objects: Pick<Objects, 'put' | 'location'>;
   readonly queues: Pick<Queues, 'send'>;
   /** The connectors a pipeline may use, and its connections. */
   readonly tasksOf: (pipeline: string) => Promise<PipelineTasks>;

@@ -220,8 +220,8 @@ export class JobStore {
   }
 
   /** Those that ended in the last ninety days, the newest first. */
-  async *ended(pipeline: string, limit: number): AsyncGenerator<JobLine> {
-    const range = { from: ENDED, to: `${ENDED}~`, reverse: true, limit };
+  async *ended(pipeline: string): AsyncGenerator<JobLine> {
+    const range = { from: ENDED, to: `${ENDED}~`, reverse: true };
     for await (const page of this.#table.query(`${pipeline}#`, range)) yield* page.map(asLine);
   }
 

@@ -1,9 +1,12 @@
 import { pathText } from '../landing/flat-manifest.ts';
 import { writeGarbage } from '../landing/garbage.ts';
+import type { ShardKey } from '../nodes/store.ts';
+import type { PartitionRecord } from '../partitions/store.ts';
 import type { Pipeline } from '../pipelines/define.ts';
 import { QUEUE_NAMES, type Queues } from '../queue/queue.ts';
 import type { RefreshDeps } from '../refresh/deps.ts';
 import { endRun } from '../refresh/failure.ts';
+import { isWholeJob } from '../refresh/job-children.ts';
 import { type StartRefreshAnswer, startRefresh } from '../steps/start-refresh.ts';
 import { walkPartitions } from './partitions.ts';
 
@@ -66,7 +69,12 @@ export async function redrive(
 export async function giveUp(pipeline: string, paths: readonly string[], deps: RefreshDeps): Promise<number> {
   let given = 0;
   for await (const { key, item, path } of walkPartitions(pipeline, deps)) {
-    if (item.number === undefined || item.due === undefined || !paths.includes(pathText(path))) continue;
+    if (item.number === undefined || !paths.includes(pathText(path))) continue;
+    if (item.kind === 'job') {
+      if (await giveUpJob(key, item, deps)) given += 1;
+      continue;
+    }
+    if (item.due === undefined) continue;
     const claim = {
       sk: item.sk,
       plan: item.plan,
@@ -80,4 +88,11 @@ export async function giveUp(pipeline: string, paths: readonly string[], deps: R
     if (await deps.partitions.changeIfDue(key, claim, change)) given += 1;
   }
   return given;
+}
+
+/** What a job of it made and has landed is given up with it. */
+async function giveUpJob(key: ShardKey, item: PartitionRecord, deps: RefreshDeps): Promise<boolean> {
+  const node = item.child === undefined ? undefined : await deps.nodes.get(key.pipeline, item.child);
+  if (item.givenUp || isWholeJob(item, node)) return false;
+  return (await deps.partitions.markThere(key, item.sk, item.plan, { set: { givenUp: true } })) !== undefined;
 }

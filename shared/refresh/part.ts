@@ -126,7 +126,7 @@ async function readItems(
       continue;
     }
     present.push(item);
-    const { shown, unfinished } = shownNode(item, children);
+    const { shown, unfinished } = item.givenUp ? {} : shownNode(item, children);
     const open = (counts && (item.due !== undefined || item.failed === true)) || unfinished !== undefined;
     if (open) clean = false;
     if (counts && item.failed) totals = addTotals(totals, { ...NO_TOTALS, failed: 1, stale: item.landed ? 1 : 0 });

@@ -35,6 +35,7 @@ export interface EndedRun {
   readonly trigger: StartRefreshRequest['trigger'];
   readonly startedAt: EpochMs;
   readonly at: EpochMs;
+  readonly tokens?: readonly string[];
 }
 
 export type RunRequest = Omit<StartRefreshRequest, 'pipeline'>;
@@ -59,6 +60,8 @@ export interface RunRecord {
   readonly requests?: readonly MeterLine[];
   /** Partitions and listings that failed so far, for a threshold. */
   readonly failures?: number;
+  /** Of the jobs that asked for it. */
+  readonly tokens?: readonly string[];
   readonly warnings?: ReadonlySet<string>;
 }
 
@@ -100,7 +103,7 @@ export class RunStore {
       const set = attributes({ number, active: number, root, request: wanted, startedAt: now });
       const condition = seen ? [equals('number', seen.number), absent('active')] : [absent('number')];
       if (!(await this.#change(pipeline, { set, remove: NEXT_RUN_CLEARS }, condition))) continue;
-      await this.openRecord(pipeline, number, wanted.trigger, now);
+      await this.openRecord(pipeline, number, wanted.trigger, now, wanted.tokens);
       return number;
     }
   }
@@ -118,7 +121,8 @@ export class RunStore {
       // What is noted of the run before is about to be overwritten.
       if (seen.ended) await this.closeRecord(pipeline, seen.ended);
       const startedAt = seen.startedAt ?? now;
-      const ended: EndedRun = { run, outcome, trigger: seen.request?.trigger ?? 'manual', startedAt, at: now };
+      const { trigger = 'manual', tokens } = seen.request ?? {};
+      const ended: EndedRun = { run, outcome, trigger, startedAt, at: now, ...(tokens ? { tokens } : {}) };
       const next = seen.pending && { number: seen.number + 1, request: seen.pending };
       const change = next
         ? {
@@ -129,8 +133,27 @@ export class RunStore {
       if (!(await this.#change(pipeline, change, [equals('active', run), ...samePending(seen)]))) continue;
       await this.closeRecord(pipeline, ended);
       if (!next) return {};
-      await this.openRecord(pipeline, next.number, next.request.trigger, now);
+      await this.openRecord(pipeline, next.number, next.request.trigger, now, next.request.tokens);
       return { next: next.number };
+    }
+  }
+
+  /**
+   * Takes a job's token from the trigger that waits. If nobody else asked for that run, it does not begin.
+   *
+   * @returns false if no trigger with this token waits
+   */
+  async withdraw(pipeline: string, token: string): Promise<boolean> {
+    for (;;) {
+      const seen = await this.active(pipeline);
+      const { pending } = seen ?? {};
+      if (!seen || !pending?.tokens?.includes(token)) return false;
+      const tokens = pending.tokens.filter((other) => other !== token);
+      const change =
+        tokens.length > 0
+          ? { set: attributes({ pending: { ...pending, tokens }, pendingId: this.#newId() }) }
+          : { remove: ['pending', 'pendingId'] };
+      if (await this.#change(pipeline, change, samePending(seen))) return true;
     }
   }
 
@@ -193,17 +216,22 @@ export class RunStore {
   }
 
   /** Writes what became of a run whose end was decided; repeated, it keeps the first end. */
-  async closeRecord(pipeline: string, { run, outcome, trigger, startedAt, at }: EndedRun): Promise<void> {
+  async closeRecord(pipeline: string, { run, outcome, trigger, startedAt, at, tokens }: EndedRun): Promise<void> {
     const ttl = toTtl(addMs(at, HISTORY_KEPT));
-    const set = attributes({ ...outcome, run, trigger, startedAt, endedAt: at, ttl });
+    const set = attributes({ ...outcome, run, trigger, startedAt, endedAt: at, ttl, ...(tokens ? { tokens } : {}) });
     await this.#table.update(recordKey(pipeline, run), { set }, [absent('endedAt')]);
   }
 
   /** Repeated, it changes nothing: the first start counts. */
-  async openRecord(pipeline: string, run: number, trigger: RunRequest['trigger'], now: EpochMs): Promise<void> {
-    await this.#table.update(recordKey(pipeline, run), { set: { run, trigger, state: 'LISTING', startedAt: now } }, [
-      absent('run'),
-    ]);
+  async openRecord(
+    pipeline: string,
+    run: number,
+    trigger: RunRequest['trigger'],
+    now: EpochMs,
+    tokens?: readonly string[],
+  ): Promise<void> {
+    const set = attributes({ run, trigger, state: 'LISTING', startedAt: now, ...(tokens ? { tokens } : {}) });
+    await this.#table.update(recordKey(pipeline, run), { set }, [absent('run')]);
   }
 
   #change(pipeline: string, change: Parameters<Table['update']>[1], condition: Parameters<Table['update']>[2]) {
@@ -228,7 +256,19 @@ function fold(waiting: RunRequest | undefined, wanted: RunRequest): RunRequest {
     trigger: wanted.trigger,
     ...(force.length > 0 ? { force } : {}),
     ...(waiting.confirmRemoval || wanted.confirmRemoval ? { confirmRemoval: true } : {}),
+    ...foldTokens(waiting, wanted),
   };
+}
+
+/** Kept of the newest triggers only: an item stays small. */
+const TOKENS_MAX = 100;
+/** Stands for triggers that came without a token, so that the last job to withdraw does not take theirs along. */
+const NO_TOKEN = '';
+
+function foldTokens({ tokens: waiting }: RunRequest, { tokens: wanted }: RunRequest): Pick<RunRequest, 'tokens'> {
+  if (!waiting && !wanted) return {};
+  const tokens = [...new Set([...(waiting ?? [NO_TOKEN]), ...(wanted ?? [NO_TOKEN])])];
+  return { tokens: tokens.slice(-TOKENS_MAX) };
 }
 
 const samePending = ({ pendingId }: ActiveRun) => [

@@ -14,9 +14,9 @@ import { newMeter, sumMeterLines } from '../../shared/core/meter.ts';
 import { Redactor } from '../../shared/core/redaction.ts';
 import { latestKey } from '../../shared/landing/keys.ts';
 import { manifestLeaves, readLatest } from '../../shared/landing/manifest.ts';
+import { openRefresh } from '../../shared/operations/open.ts';
 import { catalogOf } from '../../shared/pipelines/catalog.ts';
 import { definePipeline } from '../../shared/pipelines/define.ts';
-import { openRefresh } from '../../shared/refresh/open.ts';
 import { startRefresh } from '../../shared/steps/start-refresh.ts';
 
 const VEGA = join(import.meta.dirname, '../../node_modules/vega-datasets');

@@ -3,6 +3,7 @@ import type { Act } from '../../act.ts';
 import { listCommand } from './list.ts';
 import { addDapOptions } from './options.ts';
 import { schemaCommand } from './schema.ts';
+import { statusCommand } from './status.ts';
 import { incrementalCommand, snapshotCommand } from './table-data.ts';
 
 export const dapCommand = (act: Act): Command =>
@@ -10,4 +11,5 @@ export const dapCommand = (act: Act): Command =>
     .addCommand(listCommand(act))
     .addCommand(schemaCommand(act))
     .addCommand(snapshotCommand(act))
-    .addCommand(incrementalCommand(act));
+    .addCommand(incrementalCommand(act))
+    .addCommand(statusCommand(act));

@@ -7,7 +7,7 @@ import { connectorErrorOf, type Operation } from './classify.ts';
 import { type ConnectionResolver, type ConnectionStore, connectionStore, NO_CONNECTION } from './connections.ts';
 import { BadTaskSpecificationError, ConnectorError } from './errors.ts';
 import type { ConnectorRegistry } from './registry.ts';
-import type { ServiceMetric } from './service-metrics.ts';
+import type { OnMetrics } from './service-metrics.ts';
 import type { TaskCall } from './task-service.ts';
 
 /** By operation, in milliseconds; 0 is no limit. Default 10 s each. */
@@ -21,7 +21,7 @@ export interface ConnectorCallsOptions {
   readonly log: Logger;
   readonly redactor: Redactor;
   readonly deadlinesMs: Deadlines;
-  readonly onMetric: (metric: ServiceMetric) => void;
+  readonly onMetrics: OnMetrics;
 }
 
 /** A call that is counted: how it ended is said once. */
@@ -90,15 +90,16 @@ export class ConnectorCalls {
   }
 
   count(operation: Operation, taskType: string, began: number, failure?: unknown): void {
-    const { onMetric, clock } = this.#options;
+    const { onMetrics, clock } = this.#options;
     const dimensions = { TaskType: taskType, Operation: operation };
     const seconds = (clock().getTime() - began) / 1000;
-    onMetric({ name: 'request_latency_seconds', value: seconds, dimensions });
-    if (failure === undefined) onMetric({ name: 'requests_success_total', value: 1, dimensions });
-    else {
-      const ErrorCode = failure instanceof ConnectorError ? failure.code : 'Internal';
-      onMetric({ name: 'requests_failure_total', value: 1, dimensions: { ...dimensions, ErrorCode } });
+    const latency = { name: 'request_latency_seconds', value: seconds, dimensions } as const;
+    if (failure === undefined) {
+      onMetrics([latency, { name: 'requests_success_total', value: 1, dimensions }]);
+      return;
     }
+    const ErrorCode = failure instanceof ConnectorError ? failure.code : 'Internal';
+    onMetrics([latency, { name: 'requests_failure_total', value: 1, dimensions: { ...dimensions, ErrorCode } }]);
   }
 
   scope(operation: Operation, taskType: string, { signal }: TaskCall): CallScope {

@@ -29,30 +29,31 @@ const UNITS: Readonly<Record<ServiceMetric['name'], string>> = {
 
 const NAMESPACE = 'Landfall/Connectors';
 
+/** Gets what one call counted, together. */
+export type OnMetrics = (metrics: readonly ServiceMetric[]) => void;
+
 /**
- * A metric in CloudWatch's embedded format: a log line from which CloudWatch makes the metric.
+ * Metrics in CloudWatch's embedded format: a log line from which CloudWatch makes them. They agree in the dimensions they share.
  *
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
  */
-export function embeddedMetric({ name, value, dimensions }: ServiceMetric, clock: Clock): Facts {
-  return {
+export function embeddedMetrics(metrics: readonly ServiceMetric[], clock: Clock): Facts {
+  const facts: Record<string, unknown> = {
     _aws: {
       Timestamp: clock().getTime(),
-      CloudWatchMetrics: [
-        {
-          Namespace: NAMESPACE,
-          Dimensions: [Object.keys(dimensions)],
-          Metrics: [{ Name: name, Unit: UNITS[name] }],
-        },
-      ],
+      CloudWatchMetrics: metrics.map(({ name, dimensions }) => ({
+        Namespace: NAMESPACE,
+        Dimensions: [Object.keys(dimensions)],
+        Metrics: [{ Name: name, Unit: UNITS[name] }],
+      })),
     },
-    ...dimensions,
-    [name]: value,
   };
+  for (const { name, value, dimensions } of metrics) Object.assign(facts, dimensions, { [name]: value });
+  return facts;
 }
 
-/** Writes metrics to a log. */
+/** Writes metrics to a log, one line a call. */
 export const metricLog =
-  (log: Logger, clock: Clock) =>
-  (metric: ServiceMetric): void =>
-    log.info('metric', embeddedMetric(metric, clock));
+  (log: Logger, clock: Clock): OnMetrics =>
+  (metrics) =>
+    log.info('metric', embeddedMetrics(metrics, clock));

@@ -12,7 +12,7 @@ import { ConnectorError } from './errors.ts';
 import { decodeHandle, encodeHandle, HANDLE_SOFT_MAX_BYTES } from './handle.ts';
 import { prepareRequest } from './inputs.ts';
 import type { ConnectorRegistry } from './registry.ts';
-import { metricLog, type ServiceMetric } from './service-metrics.ts';
+import { metricLog, type OnMetrics } from './service-metrics.ts';
 import { checkLogsQuery, logParts } from './task-logs.ts';
 import { checkMetrics, checkMetricsQuery } from './task-metrics.ts';
 import type { CreateCall, ExternalJob, TaskCall, TaskService } from './task-service.ts';
@@ -28,15 +28,15 @@ export interface TaskServiceOptions {
   readonly log: Logger;
   readonly redactor: Redactor;
   readonly deadlinesMs?: Deadlines;
-  /** Default: a line of the log for each, in CloudWatch's embedded format. */
-  readonly onMetric?: (metric: ServiceMetric) => void;
+  /** Default: a line of the log for each call, in CloudWatch's embedded format. */
+  readonly onMetrics?: OnMetrics;
 }
 
 export function taskService(options: TaskServiceOptions): TaskService {
   const { registry, secrets, connections, clock, log, redactor, deadlinesMs = {} } = options;
-  const onMetric = options.onMetric ?? metricLog(log, clock);
+  const onMetrics = options.onMetrics ?? metricLog(log, clock);
   const resolver = connectionResolver({ secrets, clock, redactor });
-  const calls = new ConnectorCalls({ registry, resolver, connections, clock, log, redactor, deadlinesMs, onMetric });
+  const calls = new ConnectorCalls({ registry, resolver, connections, clock, log, redactor, deadlinesMs, onMetrics });
   const { redact } = redactor;
 
   /** The handle of a job that was just found or made. One that may not be given out must not leave a job behind. */
@@ -52,7 +52,7 @@ export function taskService(options: TaskServiceOptions): TaskService {
       if (handle.byteLength > HANDLE_SOFT_MAX_BYTES) {
         const facts = { taskType: TaskType, bytes: handle.byteLength, limitBytes: HANDLE_SOFT_MAX_BYTES };
         log.warn('a handle is too large for the URLs of the connector service', facts);
-        onMetric({ name: 'resource_meta_large_total', value: 1, dimensions: { TaskType } });
+        onMetrics([{ name: 'resource_meta_large_total', value: 1, dimensions: { TaskType } }]);
       }
       return handle;
     } catch (error) {
@@ -117,7 +117,7 @@ export function taskService(options: TaskServiceOptions): TaskService {
       const taskTemplate = parseTaskTemplate(request.taskTemplate);
       const prepared = prepareRequest({ ...request, taskTemplate }, call.attempt ?? 0);
       const value = Buffer.byteLength(canonicalJson(prepared.inputs));
-      onMetric({ name: 'input_literal_bytes', value, dimensions: { TaskType: type } });
+      onMetrics([{ name: 'input_literal_bytes', value, dimensions: { TaskType: type } }]);
       const made = await calls.called('create', connector, call, request.outputPrefix, async (context) => ({
         meta: await connector.create(prepared, context),
         connection: context.connection,

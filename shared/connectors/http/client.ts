@@ -74,7 +74,8 @@ export class HttpClient implements Disposable {
       } catch (error) {
         request.signal.throwIfAborted();
         const waitMs = backoffMs(attempt, this.#options.random, QUICK_BACKOFF, retryAfterMs(error));
-        if (attempt >= QUICK_RETRIES || !isSafe(request) || !isRetryable(error) || waitMs > QUICK_WAIT_MAX_MS) throw error;
+        if (attempt >= QUICK_RETRIES || !isSafe(request) || !isRetryable(error) || waitMs > QUICK_WAIT_MAX_MS)
+          throw error;
         await this.pause(waitMs, request.signal);
       }
     }
@@ -121,7 +122,13 @@ export class HttpClient implements Disposable {
       ...request.headers,
     };
     try {
-      return await this.#connections.exchange({ method, url, headers, ...(body === undefined ? {} : { body }), signal });
+      return await this.#connections.exchange({
+        method,
+        url,
+        headers,
+        ...(body === undefined ? {} : { body }),
+        signal,
+      });
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof IngestError) throw error;

@@ -288,6 +288,49 @@ describe('names', () => {
   });
 });
 
+describe('?schema=flyte', () => {
+  const SUCCEEDED = {
+    phase: 'SUCCEEDED',
+    outputs: { i: 5, f: 0.5, s: 'x', b: true, n: null, l: [1], o: { a: 1 } },
+    pollAfterMs: 7,
+    error: { code: 'None' },
+  };
+  const LITERALS = {
+    i: { scalar: { primitive: { integer: '5' } } },
+    f: { scalar: { primitive: { floatValue: 0.5 } } },
+    s: { scalar: { primitive: { stringValue: 'x' } } },
+    b: { scalar: { primitive: { boolean: true } } },
+    n: { scalar: { noneType: {} } },
+    l: { collection: { literals: [{ scalar: { primitive: { integer: '1' } } }] } },
+    o: { scalar: { generic: { a: 1 } } },
+  };
+
+  it.each([
+    ['connector', { literals: Object.entries(LITERALS).map(([name, value]) => ({ name, value })) }],
+    ['agent', { literals: LITERALS }],
+  ])('on the paths of %s, outputs are literals and nothing is told beside the schema', async (generation, outputs) => {
+    const { ask, connector } = world();
+    connector.onGet = () => SUCCEEDED;
+    const path = `/api/v1/${generation}/task/fake/0/${META}`;
+
+    expect((await ask('GET', `${path}?schema=flyte`)).json).toEqual({ resource: { phase: 'SUCCEEDED', outputs } });
+    expect((await ask('GET', path)).json).toEqual({ resource: SUCCEEDED });
+  });
+
+  it('the older messages have lines by another name', async () => {
+    const { ask } = world();
+    const path = `/api/v1/agent/task/logs/fake/0/${META}?schema=flyte`;
+    const lines = [{ timestamp: '2026-01-01T00:00:00Z', message: 'a\n', originator: 'USER' }];
+
+    expect((await ask('GET', path)).lines[0]).toEqual({
+      result: { body: { results: ['a\n'], structuredLines: lines } },
+    });
+    expect((await ask('GET', `${path}&names=proto`)).lines[0]).toEqual({
+      result: { body: { results: ['a\n'], structured_lines: lines } },
+    });
+  });
+});
+
 describe('encodings', () => {
   const spellings = {
     base64url: ODD.toString('base64url'),

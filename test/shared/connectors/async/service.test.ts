@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Resource } from '../../../../shared/connectors/async/async-connector.ts';
 import { ConnectorError } from '../../../../shared/connectors/async/errors.ts';
-import { embeddedMetric } from '../../../../shared/connectors/async/service-metrics.ts';
+import { embeddedMetrics } from '../../../../shared/connectors/async/service-metrics.ts';
 import { DeadlineError } from '../../../../shared/core/deadline.ts';
 import {
   aHandle,
@@ -634,14 +634,27 @@ describe('service metrics', () => {
     ]);
   });
 
-  it('are written in the embedded format of CloudWatch', () => {
+  it('are written in the embedded format of CloudWatch, those of one call in one line', () => {
     const { time } = serviceWorld();
-    const dimensions = { TaskType: 'fake', Operation: 'get', ErrorCode: 'Throttled' } as const;
+    const dimensions = { TaskType: 'fake', Operation: 'get' } as const;
 
-    expect(embeddedMetric({ name: 'requests_failure_total', value: 1, dimensions }, time.clock)).toEqual({
+    const line = embeddedMetrics(
+      [
+        { name: 'request_latency_seconds', value: 0.25, dimensions },
+        { name: 'requests_failure_total', value: 1, dimensions: { ...dimensions, ErrorCode: 'Throttled' } },
+      ],
+      time.clock,
+    );
+
+    expect(line).toEqual({
       _aws: {
         Timestamp: Date.parse('2026-01-01T00:00:00Z'),
         CloudWatchMetrics: [
+          {
+            Namespace: 'Landfall/Connectors',
+            Dimensions: [['TaskType', 'Operation']],
+            Metrics: [{ Name: 'request_latency_seconds', Unit: 'Seconds' }],
+          },
           {
             Namespace: 'Landfall/Connectors',
             Dimensions: [['TaskType', 'Operation', 'ErrorCode']],
@@ -652,6 +665,7 @@ describe('service metrics', () => {
       TaskType: 'fake',
       Operation: 'get',
       ErrorCode: 'Throttled',
+      request_latency_seconds: 0.25,
       requests_failure_total: 1,
     });
   });

@@ -72,6 +72,39 @@ describe('parseTaskTemplate', () => {
     expect(parseTaskTemplate({ type: 'x', custom: null, sql: null })).toEqual({ type: 'x' });
   });
 
+  it.each([
+    ['a map', (types: Record<string, object>) => types],
+    ['a list', (types: Record<string, object>) => Object.entries(types).map(([key, value]) => ({ key, value }))],
+  ])("takes the reference's types of inputs and outputs, as %s", (_form, written) => {
+    const types = {
+      a: { type: { simple: 'INTEGER' }, description: 'how many' },
+      b: { type: { simple: 5 } },
+      c: { type: { collectionType: { map_value_type: { simple: 'FLOAT' } } } },
+      d: { type: { blob: {} } },
+      e: { type: { structuredDatasetType: { format: 'parquet' } } },
+      f: { type: { enum_type: { values: ['x'] } } },
+      g: { type: { simple: 'STRUCT' } },
+      h: { type: { unionType: {} } },
+    };
+    const parsed = {
+      a: 'integer',
+      b: 'datetime',
+      c: 'list<map<float>>',
+      d: 'blob',
+      e: 'dataset',
+      f: 'string',
+      g: 'json',
+      h: 'json',
+    };
+
+    expect(
+      parseTaskTemplate({
+        type: 'x',
+        interface: { inputs: { variables: written(types) }, outputs: { variables: written(types) } },
+      }),
+    ).toEqual({ type: 'x', interface: { inputs: parsed, outputs: parsed } });
+  });
+
   it('takes a dialect by its number', () => {
     expect(parseTaskTemplate({ type: 'x', sql: { statement: 's', dialect: 2 } }).sql?.dialect).toBe('HIVE');
   });
@@ -270,6 +303,7 @@ describe('plainInputs', () => {
     ['blob', { scalar: { blob: { uri: 's3://b/k' } } }, { uri: 's3://b/k' }],
     ['dataset', { scalar: { structured_dataset: { uri: 's3://b/k' } } }, { uri: 's3://b/k' }],
     ['nothing', { scalar: { noneType: {} } }, null],
+    ['union', { scalar: { union: { value: primitive({ boolean: false }), type: {} } } }, false],
     ['collection', { collection: { literals: [primitive({ integer: '1' })] } }, ['1']],
     ['map', { map: { literals: { a: primitive({ integer: '1' }) } }, hash: 'h' }, { a: '1' }],
   ])('reads a literal: %s', (_kind, literal, value) => {

@@ -24,7 +24,7 @@ export interface AwsCall {
 
 /** A service that speaks AWS JSON, where the SDK finds it by its own variable; each test says what it answers. */
 export function useAwsService(variable: string) {
-  const service = { calls: [] as AwsCall[], answer: (_call: AwsCall): Answer => ({ json: {} }) };
+  const service = { calls: [] as AwsCall[], answer: (_call: AwsCall): Answer | Promise<Answer> => ({ json: {} }) };
   beforeEach(async () => {
     service.calls = [];
     service.answer = () => ({ json: {} });

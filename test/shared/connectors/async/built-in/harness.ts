@@ -68,7 +68,9 @@ export interface Answer {
 }
 
 /** A server on loopback that ends with the test; what it was asked, in order, and a test says what it answers. */
-export async function serve(answer: (asked: Asked) => Answer): Promise<{ url: string; asked: Asked[] }> {
+export async function serve(
+  answer: (asked: Asked) => Answer | Promise<Answer>,
+): Promise<{ url: string; asked: Asked[] }> {
   const asked: Asked[] = [];
   const server = createServer(async (request, response) => {
     let body = '';
@@ -81,7 +83,7 @@ export async function serve(answer: (asked: Asked) => Answer): Promise<{ url: st
       json,
       text = json === undefined ? '' : JSON.stringify(json),
       hangUp,
-    } = answer(one);
+    } = await answer(one);
     if (hangUp) return void request.socket.destroy();
     response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(text);
   });

@@ -64,6 +64,17 @@ describe('the built-in connectors behind the task service', () => {
     expect(JSON.stringify([error, error.stack, lines])).not.toContain('canary');
   });
 
+  it('tell of a template whether its job may be created twice', () => {
+    const { service } = aService('http://a.test', ['canary-old-token']);
+    const { tokenHeader: _none, ...create } = TEMPLATE.custom.create;
+    const without = { ...TEMPLATE, custom: { ...TEMPLATE.custom, create } };
+
+    expect(service.typeOf('http.job', 0, TEMPLATE).createIsIdempotent).toBe(true);
+    expect(service.typeOf('http.job', 0, without).createIsIdempotent).toBe(false);
+    expect(service.typeOf('http.job').createIsIdempotent).toBe(false);
+    expect(service.typeOf('aws.athena', 0, { type: 'aws.athena' }).createIsIdempotent).toBe(true);
+  });
+
   it('refuse an address as a mistake in the template', async () => {
     const { service } = aService('http://169.254.169.254', ['canary-old-token']);
 
