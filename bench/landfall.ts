@@ -10,7 +10,7 @@ import type { Objects } from '../shared/landing/objects.ts';
 import { landedCount } from '../shared/nodes/totals.ts';
 import { catalogOf } from '../shared/pipelines/catalog.ts';
 import type { Pipeline } from '../shared/pipelines/define.ts';
-import { openRefresh } from '../shared/refresh/open.ts';
+import { openRefresh } from '../shared/operations/open.ts';
 import { startRefresh } from '../shared/steps/start-refresh.ts';
 import { type Figures, peakRssMib, timed } from './measure.ts';
 

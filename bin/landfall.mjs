@@ -13,7 +13,7 @@ const NEEDED_MAJOR = 24;
  * start; starting again costs some 25 ms, so only commands that read do it.
  */
 const YOUNG_FLAG = '--max-semi-space-size=1';
-const READING = new Set(['run', 'worker', 'example', 'redrive', 'confirm', 'snapshot', 'incremental']);
+const READING = new Set(['run', 'worker', 'serve', 'example', 'redrive', 'confirm', 'snapshot', 'incremental']);
 
 const args = process.argv.slice(2);
 const flags = [...process.execArgv];

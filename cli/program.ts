@@ -7,7 +7,7 @@ import { connectionCommand } from './commands/connection.ts';
 import { connectorCommand } from './commands/connector.ts';
 import { dapCommand } from './commands/dap/dap.ts';
 import { emulateCommand } from './commands/emulate.ts';
-import { exampleCommand } from './commands/example.ts';
+import { exampleCommand } from './commands/example/example.ts';
 import { giveUpCommand } from './commands/give-up.ts';
 import { jobsCommand } from './commands/jobs.ts';
 import { manifestCommand } from './commands/manifest.ts';

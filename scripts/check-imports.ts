@@ -27,19 +27,24 @@ const SHARED: Readonly<Record<string, readonly string[]>> = {
   nodes: ['core', 'tables'],
   partitions: ['core', 'tables', 'nodes'],
   runs: ['core', 'tables', 'nodes'],
+  buckets: ['core', 'tables'],
   backends: ['core', 'sqlite', 'tables', 'queue', 'landing', 'secrets'],
   clients: ['core'],
   connectors: ['core', 'clients'],
+  records: ['core'],
+  parsers: ['core', 'records'],
+  formats: ['core', 'records', 'landing'],
   pipelines: ['core', 'connectors', 'landing'],
+  jobs: ['core', 'tables', 'queue', 'landing', 'buckets', 'connectors'],
   listing: ['core', 'connectors', 'nodes', 'partitions'],
   refresh: [
     ...['core', 'tables', 'queue', 'landing', 'secrets', 'nodes', 'partitions', 'runs'],
-    ...['connectors', 'pipelines', 'listing'],
+    ...['buckets', 'jobs', 'connectors', 'pipelines', 'listing'],
   ],
-  steps: ['core', 'queue', 'landing', 'secrets', 'nodes', 'runs', 'connectors', 'listing', 'refresh'],
+  steps: ['core', 'queue', 'landing', 'secrets', 'nodes', 'runs', 'jobs', 'connectors', 'listing', 'refresh'],
   operations: [
-    ...['core', 'tables', 'queue', 'landing', 'nodes', 'partitions', 'runs'],
-    ...['connectors', 'pipelines', 'listing', 'refresh', 'steps'],
+    ...['core', 'sqlite', 'tables', 'queue', 'landing', 'secrets', 'nodes', 'partitions', 'runs', 'buckets', 'jobs'],
+    ...['clients', 'connectors', 'pipelines', 'listing', 'refresh', 'steps'],
   ],
 };
 
@@ -50,6 +55,8 @@ const SHARED_TYPES: Readonly<Record<string, readonly string[]>> = {
   runs: ['queue'],
   connectors: ['pipelines', 'secrets'],
   refresh: ['backends'],
+  jobs: ['nodes'],
+  operations: ['backends'],
 };
 
 /** An SDK client is for the files that speak to its service, and for the one that builds it. */

@@ -12,6 +12,8 @@ const PEERS = {
   dap: 'dap',
   dis: 'python',
   flyte: 'python',
+  maxcompute: 'python',
+  pyodps: 'python',
 };
 /** The DAP client uses exception groups. */
 const PYTHON_MIN = [3, 11];

@@ -5,6 +5,57 @@ export { type AwsOptions, createAws, openAws } from './backends/aws.ts';
 export type { Backend } from './backends/backend.ts';
 export { type EmbeddedOptions, openEmbedded } from './backends/embedded.ts';
 export { type AggregateOptions, aggregate } from './connectors/aggregate.ts';
+export {
+  AsyncConnector,
+  type Connection,
+  type ConnectorContext,
+  type CreateRequest,
+  type ErrorOrigin,
+  type LogLine,
+  type LogsQuery,
+  type MetricsQuery,
+  type PollingHints,
+  type Resource,
+  type ResourceError,
+  type TaskLog,
+  type TaskLogsPage,
+  type TaskLogsPart,
+  type TaskMetrics,
+  unknownState,
+} from './connectors/async/async-connector.ts';
+export { type ConnectionStore, connectionStore, type NamedConnection } from './connectors/async/connections.ts';
+export type { ConnectorCheckName } from './connectors/async/connector-checks.ts';
+export {
+  BadTaskSpecificationError,
+  type ConditionCode,
+  ConnectorError,
+  type ConnectorErrorOptions,
+  ConnectorNotFoundError,
+  DuplicateConnectorError,
+} from './connectors/async/errors.ts';
+export { type HttpAnswer, type HttpApi, type HttpRequest, httpApi } from './connectors/async/http-api.ts';
+export { idempotencyToken } from './connectors/async/idempotency-token.ts';
+export { isTerminal, PHASE_NUMBERS, type Phase } from './connectors/async/phases.ts';
+export { type ConnectorInfo, ConnectorRegistry, type TaskCategory } from './connectors/async/registry.ts';
+export { jsonResourceMeta, type ResourceMetaCodec } from './connectors/async/resource-meta.ts';
+export { type TaskServiceOptions, taskService } from './connectors/async/service.ts';
+export type { OnMetrics, ServiceMetric } from './connectors/async/service-metrics.ts';
+export type {
+  CreateCall,
+  ExternalJob,
+  TaskCall,
+  TaskService,
+  TaskTypeInfo,
+} from './connectors/async/task-service.ts';
+export type { TaskExecutionMetadata, TaskPolicy, TaskTemplate } from './connectors/async/task-template.ts';
+export { parseTaskTemplate } from './connectors/async/templates.ts';
+export {
+  type ConnectorCheckReport,
+  ConnectorTestError,
+  type TestConnectorOptions,
+  testConnector,
+} from './connectors/async/test-connector.ts';
+export type { ConnectorScenarios } from './connectors/async/test-run.ts';
 export { type CodeListing, type CodeOptions, code, type PythonMetadata } from './connectors/code/code.ts';
 export {
   type Acknowledgement,
@@ -50,6 +101,8 @@ export {
 } from './landing/manifest.ts';
 export { ObjectMissingError, type Objects, StorageError } from './landing/objects.ts';
 export { DuplicatePartitionError } from './listing/listing.ts';
+export { type ConnectorApiOptions, openConnectorApi } from './operations/connector-api.ts';
+export { type OpenRefreshOptions, openRefresh } from './operations/open.ts';
 export { InvalidPipelineError, type PipelineCatalog, UnknownPipelineError } from './pipelines/catalog.ts';
 export {
   definePipeline,
@@ -65,7 +118,6 @@ export { InvalidMessageError, type StartRefreshRequest } from './queue/messages.
 export { type Queues, QueueUnavailableError } from './queue/queue.ts';
 export { RemovalHeldError } from './refresh/delete-guard.ts';
 export type { RefreshDeps } from './refresh/deps.ts';
-export { type OpenRefreshOptions, openRefresh } from './refresh/open.ts';
 export { TooManyFailedError } from './refresh/publish.ts';
 export { WorkerLostError } from './refresh/read-group.ts';
 export {

@@ -273,9 +273,15 @@ export class NodeStore {
     return this.#updateShard(key, change, [equals('plan', plan), ...unbuiltSince(builds)]);
   }
 
-  totalIs(key: ShardKey, plan: Plan, members: readonly string[]): Promise<ShardRecord | undefined> {
+  /** @param childChanged told for child nodes that are no members; no child of this plan has told yet */
+  totalIs(
+    key: ShardKey,
+    plan: Plan,
+    members: readonly string[],
+    childChanged?: number,
+  ): Promise<ShardRecord | undefined> {
     return this.changeShardInPlan(key, plan, {
-      set: { totalKnown: true },
+      set: attributes({ totalKnown: true, childChanged }),
       ...(members.length > 0 ? { addToSet: { total: members } } : {}),
     });
   }

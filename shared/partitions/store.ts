@@ -164,6 +164,19 @@ export class PartitionStore {
     return item && asPartition(item);
   }
 
+  /** As `mark`, but what has landed or was given up since it was read stays so. @returns undefined if it is not due as it was read */
+  async markAgain(
+    shard: ShardKey,
+    { sk, due }: Pick<PartitionRecord, 'sk' | 'due'>,
+    plan: Plan,
+    change: Change,
+  ): Promise<PartitionRecord | undefined> {
+    const marked = { ...change, set: attributes({ ...change.set, plan }) };
+    const asRead = due === undefined ? absent('due') : equals('due', due);
+    const item = await this.#table.update({ pk: partitionKey(shard), sk }, marked, [atMost('plan', plan), asRead]);
+    return item && asPartition(item);
+  }
+
   /**
    * Makes an item anew in this plan, on condition that it is as it was read: of several plans that find it missing, one does.
    *

@@ -16,6 +16,7 @@ import {
 import { groupDue } from '../partitions/groups.ts';
 import { numberKey, type PartitionRecord, type Reason } from '../partitions/store.ts';
 import type { OutgoingMessage } from '../queue/queue.ts';
+import type { Change } from '../tables/table.ts';
 import { Completion } from './completion.ts';
 import { nowMs, PlanSupersededError, type RefreshDeps } from './deps.ts';
 import { FeedJobs, type Numbered } from './feed-jobs.ts';
@@ -168,12 +169,9 @@ async function planFeedShard(
   await forEachLimit(
     groups.flatMap((group, number) => group.map((one) => ({ ...one, number }))),
     WRITES_AT_ONCE,
-    async ({ sk, fields, clears, number }) => {
-      const set = attributes({ ...fields, group: number });
-      if (
-        !(await deps.partitions.mark(key, sk, plan, { set, remove: clears.filter((name) => set[name] === undefined) }))
-      )
-        throw new PlanSupersededError();
+    async ({ number, ...one }) => {
+      if (one.read) return markAgain(task, key, plan, { ...one, read: one.read }, number, deps);
+      if (!(await deps.partitions.mark(key, one.sk, plan, markOf(one, number)))) throw new PlanSupersededError();
     },
   );
   const jobs = await new FeedJobs(task, key, plan, deps).plan(
@@ -203,6 +201,31 @@ interface FeedDue {
   readonly size?: number;
   readonly fields: object;
   readonly clears: readonly string[];
+  /** The item, if it was planned before. */
+  readonly read?: PartitionRecord;
+}
+
+function markOf({ fields, clears }: FeedDue, group: number): Change {
+  const set = attributes({ ...fields, group });
+  return { set, remove: clears.filter((name) => set[name] === undefined) };
+}
+
+/** A record of a feed lands once: what has landed since it was read is not due again, nor what was given up. */
+async function markAgain(
+  task: NodeTask,
+  key: ShardKey,
+  plan: Plan,
+  due: FeedDue & { readonly read: PartitionRecord },
+  group: number,
+  deps: RefreshDeps,
+): Promise<void> {
+  let { read } = due;
+  for (let one: FeedDue | undefined = due; one; [one] = again(task, [read])) {
+    if (await deps.partitions.markAgain(key, read, plan, markOf(one, group))) return;
+    const now = await deps.partitions.get(key, read.sk);
+    if (!now || now.plan > plan) throw new PlanSupersededError();
+    read = now;
+  }
 }
 
 /** What was planned before stays due as it was planned, until it has landed or is given up. */
@@ -215,7 +238,7 @@ function again(task: NodeTask, committed: readonly PartitionRecord[]): FeedDue[]
     const due = item.due ?? item.landed?.fingerprint ?? '';
     const reason: Reason = item.failed ? 'RETRY' : forced ? 'FORCED' : (item.reason ?? 'NEW');
     const clears = UNMARKED.filter((name) => name !== 'progress');
-    return [{ sk: item.sk, ...sized(item.metadata?.size), fields: { due, reason }, clears }];
+    return [{ sk: item.sk, ...sized(item.metadata?.size), fields: { due, reason }, clears, read: item }];
   });
 }
 

@@ -104,6 +104,8 @@ export class ShardWriter {
   readonly #deps: RefreshDeps;
   /** What landed between the reading of the items and their marks. */
   readonly #late: Garbage[] = [];
+  /** The run in which a trusted child last changed, if the shard does not know. */
+  #childChanged: number | undefined;
 
   constructor(task: NodeTask, key: ShardKey, plan: Plan, deps: RefreshDeps) {
     this.#task = task;
@@ -187,7 +189,7 @@ export class ShardWriter {
   ): Promise<ListObjectsMessage[]> {
     const jobs = await this.#jobs(children);
     await this.#abandon(children, jobs);
-    const trusted = await this.#trusted(children);
+    const trusted = await this.#trusted(children, childChanged);
     const { name: pipeline } = this.#task.pipeline;
     const place: Place = {
       node: this.#key.node,
@@ -287,7 +289,7 @@ export class ShardWriter {
   }
 
   /** Children whose fingerprint is the one with which all below them landed, where the pipeline trusts that. */
-  async #trusted(children: Diff<ListingChild>['children']): Promise<ReadonlySet<string>> {
+  async #trusted(children: Diff<ListingChild>['children'], childChanged: number): Promise<ReadonlySet<string>> {
     const { pipeline } = this.#task;
     if (!pipeline.trustPrefixFingerprint) return new Set();
     const known = children.flatMap(({ listed, item, anew }) =>
@@ -301,15 +303,18 @@ export class ShardWriter {
     );
     const isWhole = ({ state, error, landedVersions }: NodeRecord) =>
       state === 'DONE' && !error && landedVersions === pipeline.versions;
-    const landed = new Map(nodes.filter(isWhole).map((node) => [node.id, node.landedFingerprint]));
-    return new Set(
-      known.filter(({ listed, child }) => landed.get(child) === listed.fingerprint).map(({ child }) => child),
-    );
+    const landed = new Map(nodes.filter(isWhole).map((node) => [node.id, node]));
+    const trusted = known.filter(({ listed, child }) => landed.get(child)?.landedFingerprint === listed.fingerprint);
+    // It may have been cut off before it told, and will not be asked to.
+    const changed = Math.max(...trusted.map(({ child }) => landed.get(child)!.changed));
+    if (changed > childChanged) this.#childChanged = changed;
+    return new Set(trusted.map(({ child }) => child));
   }
 
   async total(members: readonly string[]): Promise<void> {
     await writeGarbage(this.#deps.objects, this.#key.pipeline, this.#task.run, this.#late);
-    if (!(await this.#deps.nodes.totalIs(this.#key, this.#plan, members))) throw new PlanSupersededError();
+    if (!(await this.#deps.nodes.totalIs(this.#key, this.#plan, members, this.#childChanged)))
+      throw new PlanSupersededError();
   }
 
   /** Rendered once, when it is planned, so that whoever reads, completes or clears knows the same place. */

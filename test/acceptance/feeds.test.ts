@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { days, hours } from '../../shared/core/units.ts';
 import { giveUp, redrive } from '../../shared/operations/control.ts';
-import { isWrite, once } from '../support/faults.ts';
+import { isUpload, isWrite, once } from '../support/faults.ts';
 import { newWorld, PIPELINE, type World, type WorldOptions } from '../support/world.ts';
 
 /** A feed `f` beside a leaf; entries get the numbers 0, 1, … as their names. */
@@ -56,6 +56,39 @@ describe('a feed', () => {
     }
     expect((await world.latest())!.manifest).toBe(manifest);
     expect(world.handled).not.toContain('read-bytes');
+  });
+
+  it('lands a record once, also if it lands while the next run plans what has not landed', async () => {
+    const world = aFeed();
+    add(world, 0, 1);
+    await world.start();
+    for (let lists = 0; lists < 2; lists++) await world.step();
+    const { queue, message } = (await world.receive())!;
+    const reader = world.process('read-bytes');
+    const lister = world.process('list-objects');
+    const { promise: listed, resolve: release } = Promise.withResolvers<void>();
+    world.faults = (call) => {
+      // The reader stops before its commit, and goes on once the lister has read the items.
+      if (isUpload(call)) reader.turn = () => listed;
+      if (call.step !== 'list-objects' || call.port !== 'partitions' || call.method !== 'query') return undefined;
+      lister.turn = async () => {
+        release();
+        await reading;
+      };
+      return undefined;
+    };
+    const reading = world.invoke(queue, [message], reader);
+    await world.cancel();
+    await world.start();
+    await world.step();
+    const feed = (await world.receive())!;
+    await world.invoke(feed.queue, [feed.message], lister);
+    world.faults = () => undefined;
+    await world.work();
+
+    expect([queue, feed.queue]).toEqual(['read-bytes', 'list-objects']);
+    expect(world.source.reads).toEqual(['f/0']);
+    expect(await shown(world)).toEqual(['0']);
   });
 
   it('an empty one succeeds', async () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ListRun } from '../../shared/connectors/connector.ts';
 import { RetryableError } from '../../shared/core/errors.ts';
 import { minutes } from '../../shared/core/units.ts';
+import { once } from '../support/faults.ts';
 import { newWorld } from '../support/world.ts';
 
 describe('recursion', () => {
@@ -182,6 +183,29 @@ describe('prefix fingerprints', () => {
     await world.refresh();
 
     expect(world.source.reads).toEqual(['x/a']);
+  });
+
+  it('trustPrefixFingerprint: a subtree that landed and was cut off before it told is shown by the next run', async () => {
+    const world = newWorld({ trustPrefixFingerprint: true });
+    world.source.folder('x', { fingerprint: 'f1' }).leaf('x/a', 'v1');
+    await world.refresh();
+    world.source.folder('x', { fingerprint: 'f2' }).leaf('x/a', 'v2');
+    const { run } = await world.start();
+    world.faults = once('kill after', ({ step, port, args }) => {
+      const { set } = (args[1] ?? {}) as { set?: { state?: string } };
+      return step === 'read-bytes' && port === 'nodes' && set?.state === 'DONE';
+    });
+    while (
+      (await world.node('x'))?.plan?.startsWith(`0000000${run}`) !== true ||
+      (await world.node('x'))?.state !== 'DONE'
+    )
+      await world.step();
+    await world.cancel();
+
+    await world.refresh();
+
+    expect(world.source.lists).toEqual(['']);
+    expect(await world.contents()).toEqual(world.source.contents());
   });
 
   it('trustPrefixFingerprint: what is forced below is read', async () => {

@@ -63,3 +63,48 @@ describe('landfall emulate dap', () => {
     expect(err).toContain(message);
   });
 });
+
+describe('landfall emulate dis', () => {
+  it('prints where it listens as one line of JSON, keeps its streams in a folder, and ends with 0 when it is stopped', async () => {
+    const place = new Workplace();
+    const run = async <T>(use: (of: Record<string, string>) => Promise<T>): Promise<T> => {
+      const options = ['--port', '0', '--region', 'eu-nl', '--folder', place.path('streams')];
+      const child = spawn(process.execPath, [BIN, 'emulate', 'dis', ...options, ...place.arguments]);
+      onTestFinished(() => void child.kill('SIGKILL'));
+      const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
+      const result = await use(JSON.parse(line));
+      child.kill('SIGTERM');
+      const [code] = await once(child, 'exit');
+      expect(code).toBe(0);
+      return result;
+    };
+    const call = async ({ url, projectId, token }: Record<string, string>, method: string, body?: object) => {
+      const init = { method, headers: { 'x-auth-token': token! }, ...(body ? { body: JSON.stringify(body) } : {}) };
+      return (await fetch(`${url}/v2/${projectId}/streams`, init)).status;
+    };
+
+    const first = await run(async (of) => {
+      expect(await call(of, 'POST', { stream_name: 's', partition_count: 1 })).toBe(201);
+      return of;
+    });
+    const second = await run(async (of) => {
+      expect(await call(of, 'POST', { stream_name: 's', partition_count: 1 })).toBe(400);
+      return of;
+    });
+
+    expect(Object.keys(first)).toEqual(['url', 'projectId', 'accessKey', 'secretKey', 'token']);
+    expect(first.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+    expect({ ...second, url: first.url }).toEqual(first);
+  });
+
+  it.each([
+    ['--port 70000', 'must be 0 to 65535'],
+    ['--faults missing.json', 'faults file missing.json'],
+    ['--nothing', "unknown option '--nothing'"],
+  ])('with %s ends with 2', async (option, message) => {
+    const { code, out, err } = await new Workplace().landfall(`emulate dis ${option}`);
+
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toContain(message);
+  });
+});

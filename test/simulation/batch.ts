@@ -1,4 +1,4 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { History } from './history.ts';
 
 /** What a number of histories came to. */
@@ -55,12 +55,13 @@ export interface BatchWork {
 
 const PIECE = 50;
 
-async function work({ from, end, every }: BatchWork): Promise<void> {
+/** In a worker of its own. */
+export async function work({ from, end, every }: BatchWork): Promise<void> {
+  // Errors are made by the thousand, and where they were made is told by a replay.
+  Error.stackTraceLimit = 0;
   for (let at = from; at < end; at += every * PIECE) {
     const seeds = Array.from({ length: PIECE }, (_, index) => at + index * every).filter((seed) => seed < end);
     parentPort!.postMessage(await runSeeds(seeds));
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
-
-if (parentPort) void work(workerData as BatchWork);

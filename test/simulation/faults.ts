@@ -34,6 +34,17 @@ export const WORLD_FAULTS = [
   'named twice',
 ] as const;
 
+/** Those of them that come between two calls. */
+export const DISTURBANCES = [
+  'source changes',
+  'clock jump',
+  'cancel',
+  'start again',
+  'early sweep',
+  'deploy',
+] as const satisfies readonly (typeof WORLD_FAULTS)[number][];
+
+export type Disturbance = (typeof DISTURBANCES)[number];
 export type CallFault = (typeof CALL_FAULTS)[number];
 export type WorldFault = (typeof WORLD_FAULTS)[number];
 export type FaultKind = CallFault | WorldFault;
@@ -76,9 +87,10 @@ export interface FaultOptions {
 /** Deals out faults. Each history has its own mix: some kinds not at all, others rarely or often. */
 export class Faults {
   readonly #random: Random;
-  readonly #rates = new Map<FaultKind, number>();
+  readonly #rates = {} as Record<FaultKind, number>;
   readonly #limit: number;
   readonly #callRate: number;
+  readonly #disturbanceRate: number;
   readonly counts: Partial<Record<FaultKind, number>> = {};
   dealt = 0;
   /** Off while a history is brought to its end. */
@@ -91,24 +103,34 @@ export class Faults {
     for (const kind of FAULT_KINDS) {
       const much = random.pick([0, 0, 0.3, 1, 1, 3]);
       const rate = without.includes(kind) ? 0 : RATES[kind] * much * calm;
-      this.#rates.set(kind, Math.min(rate, 0.5));
+      this.#rates[kind] = Math.min(rate, 0.5);
     }
-    this.#callRate = CALL_FAULTS.reduce((sum, kind) => sum + this.#rates.get(kind)!, 0);
+    this.#callRate = CALL_FAULTS.reduce((sum, kind) => sum + this.#rates[kind], 0);
+    this.#disturbanceRate = DISTURBANCES.reduce((sum, kind) => sum + this.#rates[kind], 0);
   }
 
   /** Does this happen now? */
   strikes(kind: WorldFault, factor = 1): boolean {
     if (!this.on || this.dealt >= this.#limit) return false;
-    return this.#random.chance(this.#rates.get(kind)! * factor) && this.#count(kind);
+    return this.#random.chance(this.#rates[kind] * factor) && this.#count(kind);
   }
 
   /** What befalls a call, if anything. */
   atCall(): CallFault | undefined {
-    if (!this.on || this.dealt >= this.#limit || this.#callRate === 0) return undefined;
+    return this.#oneOf(CALL_FAULTS, this.#callRate);
+  }
+
+  /** What happens in the world before the next call, if anything. */
+  between(): Disturbance | undefined {
+    return this.#oneOf(DISTURBANCES, this.#disturbanceRate);
+  }
+
+  #oneOf<K extends FaultKind>(kinds: readonly K[], rate: number): K | undefined {
+    if (rate === 0 || !this.on || this.dealt >= this.#limit) return undefined;
     let at = this.#random.next();
-    if (at >= this.#callRate) return undefined;
-    for (const kind of CALL_FAULTS) {
-      at -= this.#rates.get(kind)!;
+    if (at >= rate) return undefined;
+    for (const kind of kinds) {
+      at -= this.#rates[kind];
       if (at < 0) {
         this.#count(kind);
         return kind;

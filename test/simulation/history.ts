@@ -1,19 +1,22 @@
+import { BucketStore } from '../../shared/buckets/store.ts';
 import { type ConnectorService, ContextError } from '../../shared/connectors/service.ts';
 import { RetryableError } from '../../shared/core/errors.ts';
 import type { Logger } from '../../shared/core/logger.ts';
 import { Redactor } from '../../shared/core/redaction.ts';
 import { hours } from '../../shared/core/units.ts';
+import { JobStore } from '../../shared/jobs/store.ts';
 import { NodeStore } from '../../shared/nodes/store.ts';
 import { PartitionStore } from '../../shared/partitions/store.ts';
-import { definePipeline, type Pipeline, type PipelineOptions } from '../../shared/pipelines/define.ts';
+import { definePipeline, type Pipeline } from '../../shared/pipelines/define.ts';
 import { settleBatch } from '../../shared/queue/batch.ts';
-import { parseFinishRefresh, parseListObjects, parseReadBytes } from '../../shared/queue/messages.ts';
+import { parseFinishRefresh, parseListObjects, parsePollJob, parseReadBytes } from '../../shared/queue/messages.ts';
 import type { QueueName } from '../../shared/queue/queue.ts';
 import type { Delivery, RefreshDeps } from '../../shared/refresh/deps.ts';
 import { endRun } from '../../shared/refresh/failure.ts';
 import { RunStore } from '../../shared/runs/store.ts';
 import { finishRefresh } from '../../shared/steps/finish-refresh.ts';
 import { listObjects } from '../../shared/steps/list-objects.ts';
+import { pollJob } from '../../shared/steps/poll-job.ts';
 import { readBytes } from '../../shared/steps/read-bytes.ts';
 import { startRefresh } from '../../shared/steps/start-refresh.ts';
 import { sweep } from '../../shared/steps/sweep.ts';
@@ -48,6 +51,9 @@ export interface HistoryResult {
 }
 
 const PIPELINE = 'p';
+const ACTIVE = { pk: PIPELINE, sk: 'ACTIVE' };
+const REDACTOR = new Redactor();
+REDACTOR.add(TOKEN);
 const SKEW_MS = 300_000;
 const GRACE_HOURS = 24;
 const SWEEP_EVERY_MS = 300_000;
@@ -57,6 +63,7 @@ const FAULTY_STEPS_MAX = 2500;
 
 const STEPS: Readonly<Record<QueueName, (body: unknown, delivery: Delivery, deps: RefreshDeps) => Promise<void>>> = {
   'list-objects': (body, delivery, deps) => listObjects(parseListObjects(body), delivery, deps),
+  'poll-job': (body, delivery, deps) => pollJob(parsePollJob(body), delivery, deps),
   'read-bytes': (body, delivery, deps) => readBytes(parseReadBytes(body), delivery, deps),
   'finish-refresh': (body, _delivery, deps) => finishRefresh(parseFinishRefresh(body), deps),
 };
@@ -71,7 +78,11 @@ interface Shape extends SourceShape {
   readonly uneven: boolean;
   readonly eager: number;
   readonly checks: boolean;
-  readonly options: Partial<PipelineOptions>;
+  /** Looks at the end whether a refresh of an unchanged source reads nothing. */
+  readonly rereads: boolean;
+  /** Looks at the end whether what nothing refers to is gone after the grace, and nothing else. */
+  readonly collects: boolean;
+  readonly options: Partial<Pipeline>;
 }
 
 /** One history: a pipeline, its source, some refreshes with faults; then quiet ones, which must set everything right. */
@@ -87,7 +98,6 @@ export class History {
   readonly #oracle: Oracle;
   readonly #pipelines: readonly Pipeline[];
   #deployed = 0;
-  readonly #redactor = new Redactor();
   #ids = 0;
   #names = 0;
   #nextSweepAt: number;
@@ -129,7 +139,6 @@ export class History {
     this.#objects = new SimulatedObjects(parts.fork(), this.#oracle, { checks });
     this.#oracle.tables = this.#tables;
     this.#oracle.objects = this.#objects;
-    this.#redactor.add(TOKEN);
     const connector = simulatedConnector({
       source: this.#source,
       world: this.#world,
@@ -137,12 +146,7 @@ export class History {
       faults: this.#faults,
       acknowledged: (node) => this.#oracle.acknowledged(node),
     });
-    const pipeline = definePipeline({
-      name: PIPELINE,
-      ...this.#shape.options,
-      removeGraceHours: GRACE_HOURS,
-      source: { type: 'simulated', connector, identity: {} },
-    });
+    const pipeline = { ...DEFAULTS, ...this.#shape.options, source: { type: 'simulated', connector, identity: {} } };
     this.#pipelines = ['code-1', 'code-2'].map((versions) => ({ ...pipeline, versions }));
     this.#nextSweepAt = this.#world.now + SWEEP_EVERY_MS;
   }
@@ -210,10 +214,12 @@ export class History {
         this.#startSweep();
         return true;
       }
-      const waiting = world.running < this.#shape.concurrency ? this.#queues.waiting() : [];
-      if (waiting.length > 0 && (world.ready === 0 || this.#random.chance(this.#shape.eager))) {
-        this.#deliver(this.#random.pick(waiting));
-        return true;
+      if (world.running < this.#shape.concurrency && (world.ready === 0 || this.#random.chance(this.#shape.eager))) {
+        const waiting = this.#queues.waiting();
+        if (waiting.length > 0) {
+          this.#deliver(this.#random.pick(waiting));
+          return true;
+        }
       }
       if (world.ready > 0) {
         if (world.step()) return true;
@@ -241,16 +247,16 @@ export class History {
   }
 
   #disturb(): void {
-    const faults = this.#faults;
-    if (!faults.on) return;
-    if (faults.strikes('source changes')) this.#mutate();
-    if (faults.strikes('clock jump'))
+    const what = this.#faults.between();
+    if (what === undefined) return;
+    if (what === 'source changes') this.#mutate();
+    else if (what === 'clock jump')
       this.#passTime(this.#random.int(1, 40) * this.#random.pick([60_000, 60_000, 1_800_000]));
-    const active = this.#isActive();
-    if (active && faults.strikes('cancel')) this.#cancel();
-    if (active && faults.strikes('start again')) this.#start('event');
-    if (active && faults.strikes('early sweep')) this.#startSweep();
-    if (faults.strikes('deploy')) this.#deploy();
+    else if (what === 'deploy') this.#deploy();
+    else if (!this.#isActive()) return;
+    else if (what === 'cancel') this.#cancel();
+    else if (what === 'start again') this.#start('event');
+    else this.#startSweep();
   }
 
   #deploy(): void {
@@ -271,7 +277,7 @@ export class History {
   }
 
   #active(): { active?: number; root?: string } | undefined {
-    return this.#tables.get('runs', { pk: PIPELINE, sk: 'ACTIVE' }) as { active?: number; root?: string } | undefined;
+    return this.#tables.get('runs', ACTIVE) as { active?: number; root?: string } | undefined;
   }
 
   #isActive(): boolean {
@@ -295,7 +301,7 @@ export class History {
       random: this.#random.next,
       newId,
       log: this.#logger(task.name),
-      redactor: this.#redactor,
+      redactor: REDACTOR,
       pipelines: {
         names: async () => [PIPELINE],
         get: async () => this.#pipelines[this.#deployed]!,
@@ -304,6 +310,11 @@ export class History {
       nodes: new NodeStore(tables.nodes),
       partitions: new PartitionStore(tables.partitions),
       runs: new RunStore(tables.runs, newId),
+      jobs: new JobStore(tables.jobs),
+      buckets: new BucketStore(tables.buckets, this.#random.next),
+      tasksOf: async () => {
+        throw new Error('no pipeline of these histories lists a job');
+      },
       queues: this.#queues.for(task),
       objects: this.#objects.for(task),
       spoolFolder: '/nowhere',
@@ -444,6 +455,17 @@ export class History {
     await this.#quietRefresh();
     const { versions } = this.#pipelines[this.#deployed]!;
     this.#oracle.checkExact(versions);
+    if (this.#shape.rereads) await this.#unchanged(versions);
+    this.#startSweep();
+    await this.#drive();
+    this.#checkRuns();
+    this.#checkQueues();
+    if (this.#shape.collects) await this.#collect();
+    this.#checkSecrets();
+  }
+
+  /** A further refresh of an unchanged source reads nothing. */
+  async #unchanged(versions: string): Promise<void> {
     // A generation of a feed that was replaced is dropped by the next plan.
     if (this.#shape.feeds > 0) await this.#quietRefresh();
     this.#source.reads = 0;
@@ -455,12 +477,6 @@ export class History {
       throw new Violation('9: a refresh of an unchanged source reads');
     if ((this.#oracle.writes.partitions ?? 0) > (writes.partitions ?? 0))
       throw new Violation('9: a refresh of an unchanged source writes partitions');
-    this.#startSweep();
-    await this.#drive();
-    this.#checkRuns();
-    this.#checkQueues();
-    await this.#collect();
-    this.#checkSecrets();
   }
 
   async #quietRefresh(): Promise<void> {
@@ -510,7 +526,7 @@ export class History {
     this.#passTime(hours(GRACE_HOURS) + 2 * SKEW_MS);
     const lists = () => this.#objects.keys(`${PIPELINE}/garbage/`).join();
     // A sweep may run out of time.
-    for (let before: string | undefined; before !== lists() && before !== ''; ) {
+    for (let before: string | undefined; before !== lists() && lists() !== ''; ) {
       before = lists();
       this.#startSweep();
       await this.#drive();
@@ -525,11 +541,23 @@ export class History {
   }
 }
 
+/** Checked once, since that takes as long as a small history. */
+const DEFAULTS: Pipeline = definePipeline({
+  name: PIPELINE,
+  removeGraceHours: GRACE_HOURS,
+  source: {
+    type: 'simulated',
+    connector: { context: () => ({}), listObjects: nothing, readBytes: nothing },
+    identity: {},
+  },
+});
+async function* nothing(): AsyncGenerator<never> {}
+
 function shapeOf(random: Random, options: HistoryOptions): Shape {
   const large = random.chance(0.005);
-  const partitions = large ? random.int(20, 200) : random.pick([1, 1, 2, 2, 3, 4, 5, 8]);
+  const partitions = large ? random.int(20, 200) : random.pick([1, 1, 1, 2, 2, 3, 4, 8]);
   const shape: Shape = {
-    refreshes: random.pick([1, 1, 2, 2, 3, 4, 5]),
+    refreshes: random.pick([1, 1, 1, 1, 2, 2, 2, 3, 3, 4, 5]),
     partitions,
     depth: random.pick([1, 1, 2, 2, 3, 4]),
     checkpoints: random.chance(0.3),
@@ -537,7 +565,7 @@ function shapeOf(random: Random, options: HistoryOptions): Shape {
     longReads: random.chance(0.3),
     sameContent: random.chance(0.3),
     latencyMs: random.pick([1000, 60_000, 400_000]),
-    feeds: random.pick([0, 0, 0, 1, 2]),
+    feeds: random.pick([0, 0, 0, 0, 1, 2]),
     concurrency: random.pick([1, 2, 4, 8, 50]),
     batch: random.pick([1, 3, 10]),
     timeoutMs: random.pick([60_000, 900_000]),
@@ -546,6 +574,8 @@ function shapeOf(random: Random, options: HistoryOptions): Shape {
     uneven: random.chance(0.5),
     eager: random.pick([0.05, 0.3, 0.7]),
     checks: random.chance(0.05),
+    rereads: random.chance(0.4),
+    collects: random.chance(0.5),
     options: {
       failurePolicy: random.pick(['partition', 'partition', 'connector', { count: 2 }, { percent: 30 }]),
       retries: random.pick([0, 1, 3]),

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { checkKey, checkPrefix } from '../../shared/landing/object-key.ts';
 import {
   ObjectMissingError,
@@ -39,108 +39,97 @@ export class SimulatedObjects {
 
   /** The store as one function sees it. */
   for(task: Task): Objects {
-    const checked = (key: string) => {
-      if (this.#checks) checkKey(key);
-    };
-    return {
-      create: (key, options) => {
-        checked(key);
-        return this.#writer(task, key, options?.signal);
-      },
-      put: async (key, data, options) => {
-        checked(key);
-        const copy = Buffer.from(data);
-        options?.signal?.throwIfAborted();
-        return task.call(
-          () => `put object ${key} ${options?.ifMatch ? `if it is ${options.ifMatch}` : ''}`,
-          () => this.#put(key, copy, options ?? {}),
-          unavailable,
-        );
-      },
-      get: async (key) => {
-        checked(key);
-        const stored = await task.call(
-          () => `get object ${key}`,
-          () => this.#stored.get(key),
-          unavailable,
-        );
-        return stored && { data: Buffer.from(stored.data), etag: stored.etag };
-      },
-      read: (key, range) => this.#read(task, key, range ?? {}),
-      head: async (key) => {
-        checked(key);
-        return task.call(
-          () => `head object ${key}`,
-          () => {
-            const stored = this.#stored.get(key);
-            return stored && asStored(stored);
-          },
-          unavailable,
-        );
-      },
-      delete: async (keys) => {
-        keys.forEach(checked);
-        for (let at = 0; at < keys.length; ) {
-          const some = this.#random.chance(0.2) ? this.#random.int(1, keys.length) : DELETE_BATCH;
-          const batch = keys.slice(at, at + some);
-          await task.call(
-            () => `delete objects ${batch.join(' ')}`,
-            () => {
-              for (const key of batch) this.remove(key);
-            },
-            unavailable,
-          );
-          at += some;
-        }
-      },
-      list: (prefix) => this.#list(task, prefix),
-      location: (key) => {
-        checked(key);
-        return `s3://simulated/${key}`;
-      },
-    };
+    return new ObjectsView(this, task, this.#random, this.#checks);
   }
 
-  #writer(task: Task, key: string, signal: AbortSignal | undefined): ObjectWriter {
-    const pieces: Buffer[] = [];
-    let ended = false;
-    const checkOpen = () => {
-      signal?.throwIfAborted();
-      if (ended)
-        throw new StorageError('the object was closed, dropped or has failed before', { code: 'WriterClosed' });
-    };
-    const writer: ObjectWriter = {
-      write: async (chunk) => {
-        checkOpen();
-        pieces.push(Buffer.from(chunk));
-      },
-      close: async () => {
-        checkOpen();
-        ended = true;
-        return task.call(
-          () => `complete object ${key}`,
-          () => {
-            signal?.throwIfAborted();
-            return this.#store(key, Buffer.concat(pieces), writer);
-          },
-          unavailable,
-        );
-      },
-      abort: async () => {
-        ended = true;
-      },
-    };
-    return writer;
+  // Without a turn of the scheduler.
+
+  put(key: string, data: Buffer, { ifMatch, ifAbsent }: PutOptions): StoredObject | undefined {
+    const there = this.#stored.get(key);
+    if (ifAbsent && there) return undefined;
+    if (ifMatch !== undefined && there?.etag !== ifMatch) return undefined;
+    return this.store(key, data, {});
   }
 
-  async *#read(
-    task: Task,
-    key: string,
-    { start = 0, end = Number.POSITIVE_INFINITY, signal }: Parameters<Objects['read']>[1] & object,
-  ) {
+  store(key: string, data: Buffer, writer: object): StoredObject {
+    const stored = { data, etag: `"${crc32(data).toString(16)}-${data.length}"` };
+    this.#stored.set(key, stored);
+    this.#watch.stored(key, data, writer);
+    return asStored(stored);
+  }
+
+  get(key: string): Stored | undefined {
+    return this.#stored.get(key);
+  }
+
+  bytes(key: string): Buffer | undefined {
+    return this.#stored.get(key)?.data;
+  }
+
+  keys(prefix = ''): string[] {
+    const found: string[] = [];
+    for (const key of this.#stored.keys()) if (key.startsWith(prefix)) found.push(key);
+    // Keys are ASCII, so that this is the order of their bytes.
+    return found.sort();
+  }
+
+  remove(key: string): void {
+    if (this.#stored.delete(key)) this.#watch.deleted(key);
+  }
+}
+
+class ObjectsView implements Objects {
+  readonly #stored: SimulatedObjects;
+  readonly #task: Task;
+  readonly #random: Random;
+  readonly #checks: boolean;
+
+  constructor(stored: SimulatedObjects, task: Task, random: Random, checks: boolean) {
+    this.#stored = stored;
+    this.#task = task;
+    this.#random = random;
+    this.#checks = checks;
+  }
+
+  #checkKey(key: string): void {
     if (this.#checks) checkKey(key);
+  }
+
+  create(key: string, options?: { readonly signal?: AbortSignal }): ObjectWriter {
+    this.#checkKey(key);
+    return new SimulatedWriter(this.#stored, this.#task, key, options?.signal);
+  }
+
+  async put(key: string, data: Uint8Array, options: PutOptions = {}): Promise<StoredObject | undefined> {
+    this.#checkKey(key);
+    const copy = Buffer.from(data);
+    options.signal?.throwIfAborted();
+    return this.#task.call(
+      () => `put object ${key} ${options.ifMatch ? `if it is ${options.ifMatch}` : ''}`,
+      () => this.#stored.put(key, copy, options),
+      unavailable,
+    );
+  }
+
+  async get(key: string): Promise<Stored | undefined> {
+    this.#checkKey(key);
+    return this.#task.call(
+      () => `get object ${key}`,
+      () => {
+        const stored = this.#stored.get(key);
+        return stored && this.#checks ? { ...stored, data: Buffer.from(stored.data) } : stored;
+      },
+      unavailable,
+    );
+  }
+
+  async *read(
+    key: string,
+    { start = 0, end = Number.POSITIVE_INFINITY, signal }: Parameters<Objects['read']>[1] & object = {},
+  ): AsyncGenerator<Uint8Array> {
+    this.#checkKey(key);
     signal?.throwIfAborted();
-    const stored = await task.call(
+    const stored = await this.#task.call(
       () => `read object ${key}`,
       () => this.#stored.get(key),
       unavailable,
@@ -153,15 +142,44 @@ export class SimulatedObjects {
     }
   }
 
-  async *#list(task: Task, prefix: string) {
+  async head(key: string): Promise<StoredObject | undefined> {
+    this.#checkKey(key);
+    return this.#task.call(
+      () => `head object ${key}`,
+      () => {
+        const stored = this.#stored.get(key);
+        return stored && asStored(stored);
+      },
+      unavailable,
+    );
+  }
+
+  async delete(keys: readonly string[]): Promise<void> {
+    for (const key of keys) this.#checkKey(key);
+    for (let at = 0; at < keys.length; ) {
+      const some = this.#random.chance(0.2) ? this.#random.int(1, keys.length) : DELETE_BATCH;
+      const batch = keys.slice(at, at + some);
+      await this.#task.call(
+        () => `delete objects ${batch.join(' ')}`,
+        () => {
+          for (const key of batch) this.#stored.remove(key);
+        },
+        unavailable,
+      );
+      at += some;
+    }
+  }
+
+  async *list(prefix: string): AsyncGenerator<string> {
     if (this.#checks) checkPrefix(prefix);
     let after = '';
     for (;;) {
       const size = this.#random.chance(0.2) ? this.#random.int(1, 3) : 1000;
-      const page = await task.call(
+      const page = await this.#task.call(
         () => `list ${prefix}`,
         () =>
-          this.keys(prefix)
+          this.#stored
+            .keys(prefix)
             .filter((key) => key > after)
             .slice(0, size),
         unavailable,
@@ -172,39 +190,53 @@ export class SimulatedObjects {
     }
   }
 
-  #put(key: string, data: Buffer, { ifMatch, ifAbsent }: PutOptions): StoredObject | undefined {
-    const there = this.#stored.get(key);
-    if (ifAbsent && there) return undefined;
-    if (ifMatch !== undefined && there?.etag !== ifMatch) return undefined;
-    return this.#store(key, data, {});
+  location(key: string): string {
+    this.#checkKey(key);
+    return `s3://simulated/${key}`;
+  }
+}
+
+class SimulatedWriter implements ObjectWriter {
+  readonly #stored: SimulatedObjects;
+  readonly #task: Task;
+  readonly #key: string;
+  readonly #signal: AbortSignal | undefined;
+  readonly #pieces: Buffer[] = [];
+  #ended = false;
+
+  constructor(stored: SimulatedObjects, task: Task, key: string, signal: AbortSignal | undefined) {
+    this.#stored = stored;
+    this.#task = task;
+    this.#key = key;
+    this.#signal = signal;
   }
 
-  #store(key: string, data: Buffer, writer: object): StoredObject {
-    const stored = { data, etag: `"${hash('md5', data, 'hex')}"` };
-    this.#stored.set(key, stored);
-    this.#watch.stored(key, data, writer);
-    return asStored(stored);
+  #checkOpen(): void {
+    this.#signal?.throwIfAborted();
+    if (this.#ended)
+      throw new StorageError('the object was closed, dropped or has failed before', { code: 'WriterClosed' });
   }
 
-  // Without a turn of the scheduler.
-
-  bytes(key: string): Buffer | undefined {
-    return this.#stored.get(key)?.data;
+  async write(chunk: Uint8Array): Promise<void> {
+    this.#checkOpen();
+    this.#pieces.push(Buffer.from(chunk));
   }
 
-  etag(key: string): string | undefined {
-    return this.#stored.get(key)?.etag;
+  async close(): Promise<StoredObject> {
+    this.#checkOpen();
+    this.#ended = true;
+    return this.#task.call(
+      () => `complete object ${this.#key}`,
+      () => {
+        this.#signal?.throwIfAborted();
+        return this.#stored.store(this.#key, Buffer.concat(this.#pieces), this);
+      },
+      unavailable,
+    );
   }
 
-  keys(prefix = ''): string[] {
-    const found: string[] = [];
-    for (const key of this.#stored.keys()) if (key.startsWith(prefix)) found.push(key);
-    // Keys are ASCII, so that this is the order of their bytes.
-    return found.sort();
-  }
-
-  remove(key: string): void {
-    if (this.#stored.delete(key)) this.#watch.deleted(key);
+  async abort(): Promise<void> {
+    this.#ended = true;
   }
 }
 

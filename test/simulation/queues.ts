@@ -33,7 +33,7 @@ export class SimulatedQueues {
   readonly #faults: Faults;
   readonly #clock: () => number;
   #ids = 0;
-  readonly sent: Record<QueueName, number> = { 'list-objects': 0, 'read-bytes': 0, 'finish-refresh': 0 };
+  readonly sent: Record<QueueName, number> = { 'list-objects': 0, 'poll-job': 0, 'read-bytes': 0, 'finish-refresh': 0 };
 
   constructor(random: Random, faults: Faults, clock: () => number) {
     this.#random = random;
@@ -43,63 +43,7 @@ export class SimulatedQueues {
 
   /** The queues as one function sees them. */
   for(task: Task): Queues {
-    return {
-      send: async (queue, messages) => {
-        checkOutgoing(queue, messages);
-        for (let at = 0; at < messages.length; at += SEND_BATCH) {
-          const some = messages.slice(at, at + SEND_BATCH);
-          await task.call(
-            () => `send to ${queue}: ${some.map(({ body }) => body).join(' ')}`,
-            () => {
-              for (const message of some) this.send(queue, message);
-            },
-            unavailable,
-          );
-        }
-      },
-      receive: (queue, options) => this.#receiveWaiting(task, queue, options),
-      delete: async (queue, receipts) =>
-        task.call(
-          () => `delete ${receipts.length} of ${queue}`,
-          () => this.delete(queue, receipts),
-          unavailable,
-        ),
-      retryAfter: async (queue, receipt, delaySeconds) =>
-        task.call(
-          () => `put a message of ${queue} off by ${delaySeconds} s`,
-          () => this.#retryAfter(queue, receipt, delaySeconds),
-          unavailable,
-        ),
-      counts: async (queue) =>
-        task.call(
-          () => `count ${queue}`,
-          () => this.counts(queue),
-          unavailable,
-        ),
-      redrive: async (queue) =>
-        task.call(
-          () => `redrive ${queue}`,
-          () => this.redrive(queue),
-          unavailable,
-        ),
-    };
-  }
-
-  /** Functions do not poll, so this waits in real time, and only where a test of the port asks for it. */
-  async #receiveWaiting(task: Task, queue: QueueName, options: ReceiveOptions): Promise<ReceivedMessage[]> {
-    checkReceive(options);
-    const { max, visibilityTimeoutSeconds, waitSeconds = 0, signal } = options;
-    const until = performance.now() + waitSeconds * 1000;
-    for (;;) {
-      if (signal?.aborted) return [];
-      const messages = await task.call(
-        () => `receive from ${queue}`,
-        () => this.receive(queue, max, visibilityTimeoutSeconds),
-        unavailable,
-      );
-      if (messages.length > 0 || performance.now() >= until) return messages;
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    return new QueuesView(this, task);
   }
 
   // Without a turn of the scheduler: for the platform, which polls the queues.
@@ -150,7 +94,7 @@ export class SimulatedQueues {
     }
   }
 
-  #retryAfter(queue: QueueName, receipt: string, delaySeconds: number): void {
+  retryAfter(queue: QueueName, receipt: string, delaySeconds: number): void {
     const message = this.#of(queue).find((one) => one.receipt === receipt);
     if (message) message.visibleAt = this.#clock() + Math.min(delaySeconds, VISIBILITY_MAX_SECONDS) * 1000;
   }
@@ -178,7 +122,15 @@ export class SimulatedQueues {
   /** Queues that have a message to give. */
   waiting(): QueueName[] {
     const now = this.#clock();
-    return QUEUE_NAMES.filter((queue) => this.#of(queue).some(({ visibleAt }) => visibleAt <= now));
+    const waiting: QueueName[] = [];
+    for (const [queue, messages] of this.#queues) {
+      for (const { visibleAt } of messages) {
+        if (visibleAt > now) continue;
+        waiting.push(queue);
+        break;
+      }
+    }
+    return waiting;
   }
 
   /** When the next message becomes visible, or infinity. */
@@ -200,6 +152,79 @@ export class SimulatedQueues {
 
   #of(queue: QueueName): Message[] {
     return this.#queues.get(queue)!;
+  }
+}
+
+class QueuesView implements Queues {
+  readonly #all: SimulatedQueues;
+  readonly #task: Task;
+
+  constructor(all: SimulatedQueues, task: Task) {
+    this.#all = all;
+    this.#task = task;
+  }
+
+  async send(queue: QueueName, messages: readonly OutgoingMessage[]): Promise<void> {
+    checkOutgoing(queue, messages);
+    for (let at = 0; at < messages.length; at += SEND_BATCH) {
+      const some = messages.slice(at, at + SEND_BATCH);
+      await this.#task.call(
+        () => `send to ${queue}: ${some.map(({ body }) => body).join(' ')}`,
+        () => {
+          for (const message of some) this.#all.send(queue, message);
+        },
+        unavailable,
+      );
+    }
+  }
+
+  /** Functions do not poll, so this waits in real time, and only where a test of the port asks for it. */
+  async receive(queue: QueueName, options: ReceiveOptions): Promise<ReceivedMessage[]> {
+    checkReceive(options);
+    const { max, visibilityTimeoutSeconds, waitSeconds = 0, signal } = options;
+    const until = performance.now() + waitSeconds * 1000;
+    for (;;) {
+      if (signal?.aborted) return [];
+      const messages = await this.#task.call(
+        () => `receive from ${queue}`,
+        () => this.#all.receive(queue, max, visibilityTimeoutSeconds),
+        unavailable,
+      );
+      if (messages.length > 0 || performance.now() >= until) return messages;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
+  async delete(queue: QueueName, receipts: readonly string[]): Promise<void> {
+    return this.#task.call(
+      () => `delete ${receipts.length} of ${queue}`,
+      () => this.#all.delete(queue, receipts),
+      unavailable,
+    );
+  }
+
+  async retryAfter(queue: QueueName, receipt: string, delaySeconds: number): Promise<void> {
+    return this.#task.call(
+      () => `put a message of ${queue} off by ${delaySeconds} s`,
+      () => this.#all.retryAfter(queue, receipt, delaySeconds),
+      unavailable,
+    );
+  }
+
+  async counts(queue: QueueName): Promise<QueueCounts> {
+    return this.#task.call(
+      () => `count ${queue}`,
+      () => this.#all.counts(queue),
+      unavailable,
+    );
+  }
+
+  async redrive(queue: QueueName): Promise<number> {
+    return this.#task.call(
+      () => `redrive ${queue}`,
+      () => this.#all.redrive(queue),
+      unavailable,
+    );
   }
 }
 

@@ -1,9 +1,14 @@
+import './stand-ins.ts';
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import { addTally, type BatchWork, newTally, type Tally } from './batch.ts';
-import { History, type HistoryOptions } from './history.ts';
-import { kindOf, shrunk } from './shrink.ts';
+import type { BatchWork, Tally } from './batch.ts';
+import type { HistoryOptions } from './history.ts';
+
+// The core is to meet the stand-ins, so it is loaded after them.
+const { addTally, newTally } = await import('./batch.ts');
+const { History } = await import('./history.ts');
+const { kindOf, shrunk } = await import('./shrink.ts');
 
 /**
  * `npm run simulate -- --seeds 10000 [--from N] [--seconds N] [--workers N] [--stop] [--quiet]`: runs histories and says what became of them.
@@ -82,7 +87,7 @@ async function runWorkers(count: number, from: number, end: number, tally: Tally
     values.seconds === undefined ? Number.POSITIVE_INFINITY : performance.now() + Number(values.seconds) * 1000;
   const workers = Array.from({ length: count }, (_, index) => {
     const workerData: BatchWork = { from: from + index, end, every: count };
-    return new Worker(new URL('batch.ts', import.meta.url), { workerData });
+    return new Worker(new URL('worker.ts', import.meta.url), { workerData });
   });
   await Promise.all(
     workers.map(

@@ -1,4 +1,5 @@
-import { edited, editsOf } from '../../shared/tables/change.ts';
+import { InvalidInputError } from '../../shared/core/errors.ts';
+import { editsOf } from '../../shared/tables/change.ts';
 import { meets } from '../../shared/tables/condition.ts';
 import { checkItem, checkKey, itemBytes } from '../../shared/tables/item-size.ts';
 import {
@@ -24,6 +25,7 @@ export interface Written {
   readonly after: Item | undefined;
 }
 
+/** The items of one partition key. */
 interface Rows {
   /** In order. */
   readonly sortKeys: string[];
@@ -36,164 +38,254 @@ const PAGE_BYTES = 1024 * 1024;
 
 /** What tables hold: atomic for one item, consistent, and nothing more. Pages and batches may be torn apart anywhere. */
 export class SimulatedTables {
-  readonly #rows = new Map<string, Rows>();
+  readonly #tables: Readonly<Record<TableName, StoredTable>>;
   readonly #random: Random;
   readonly #checks: boolean;
-  /** Sees every write as it takes effect. */
-  readonly #watch: (write: Written) => void;
 
+  /** @param watch sees every write as it takes effect */
   constructor(random: Random, watch: (write: Written) => void, options: { readonly checks: boolean }) {
     this.#random = random;
-    this.#watch = watch;
     this.#checks = options.checks;
+    this.#tables = tablesOf((name) => new StoredTable(name, watch) as never) as never;
   }
 
   /** The tables as one function sees them. */
   for(task: Task): Tables {
-    return tablesOf((name) => this.#view(name, task));
+    return tablesOf((name) => new TableView(this.#tables[name], task, this.#random, this.#checks));
   }
 
-  #view(name: TableName, task: Task): Table {
-    const call = <T>(what: () => string, effect: () => T) => task.call(() => `${name} ${what()}`, effect, unavailable);
-    const checkedKey = (key: Key) => {
-      if (this.#checks) checkKey(key);
-    };
-    return {
-      get: async (key) => {
-        checkedKey(key);
-        return call(
-          () => `get ${told(key)}`,
-          () => this.#out(this.get(name, key)),
-        );
-      },
-      getMany: async (keys) => {
-        keys.forEach(checkedKey);
-        const distinct = [...new Map(keys.map((key) => [`${key.pk}\n${key.sk}`, key])).values()];
-        const found: Item[] = [];
-        for (const some of this.#torn(distinct, GET_BATCH)) {
-          found.push(
-            ...(await call(
-              () => `get ${some.length} items, ${told(some[0]!)} …`,
-              () => some.flatMap((key) => this.#out(this.get(name, key)) ?? []),
-            )),
-          );
-        }
-        return found;
-      },
-      query: (pk, range) => this.#query(name, task, pk, range ?? {}),
-      put: async (item, condition = []) => {
-        if (this.#checks) checkItem(name, item);
-        return call(
-          () => `put ${told(item)}`,
-          () => {
-            if (!meets(this.get(name, item), condition)) return false;
-            this.#set(name, item);
-            return true;
-          },
-        );
-      },
-      update: async (key, change, condition = []) => {
-        checkedKey(key);
-        return this.#update(name, task, key, change, condition);
-      },
-      delete: async (key, condition = []) => {
-        checkedKey(key);
-        return call(
-          () => `delete ${told(key)}`,
-          () => {
-            if (!meets(this.get(name, key), condition)) return false;
-            this.#remove(name, key);
-            return true;
-          },
-        );
-      },
-      putMany: async (items) => {
-        if (this.#checks) for (const item of items) checkItem(name, item);
-        const distinct = [...new Map(items.map((item) => [`${item.pk}\n${item.sk}`, item])).values()];
-        for (const some of this.#torn(distinct, WRITE_BATCH)) {
-          await call(
-            () => `put ${some.length} items, ${told(some[0]!)} …`,
-            () => {
-              for (const item of some) this.#set(name, item);
-            },
-          );
-        }
-      },
-      deleteMany: async (keys) => {
-        keys.forEach(checkedKey);
-        for (const some of this.#torn(keys, WRITE_BATCH)) {
-          await call(
-            () => `delete ${some.length} items, ${told(some[0]!)} …`,
-            () => {
-              for (const key of some) this.#remove(name, key);
-            },
-          );
-        }
-      },
-    };
+  // Without a turn of the scheduler: for the services themselves, and for who checks them.
+
+  get(name: TableName, { pk, sk }: Key): Item | undefined {
+    return this.#tables[name].get(pk, sk);
   }
 
-  async #update(name: TableName, task: Task, key: Key, change: Change, condition: Condition) {
-    const set = Object.entries(change.set ?? {}).map(([attribute, value]) => [
-      attribute,
-      value === undefined ? value : storedValue(value),
-    ]);
-    const edits = editsOf({ ...change, set: Object.fromEntries(set) });
-    return task.call(
-      () => `${name} update ${told(key)} ${told(change)}${this.#refused(name, key, condition)}`,
-      () => {
-        const before = this.get(name, key);
-        if (!meets(before, condition)) return undefined;
-        const next = edited(before ?? { pk: key.pk, sk: key.sk }, edits);
-        if (this.#checks) checkItem(name, next);
-        return this.#out(this.#keep(name, next));
-      },
-      unavailable,
-    );
+  all(name: TableName, pk: string): Item[] {
+    return this.#tables[name].all(pk);
   }
 
-  #refused(name: TableName, key: Key, condition: Condition): string {
-    return meets(this.get(name, key), condition) ? '' : ` REFUSED by ${told(this.get(name, key) ?? {})}`;
+  everything(name: TableName): Iterable<Item> {
+    return this.#tables[name].everything();
+  }
+}
+
+class StoredTable {
+  readonly name: TableName;
+  readonly #rows = new Map<string, Rows>();
+  readonly #watch: (write: Written) => void;
+
+  constructor(name: TableName, watch: (write: Written) => void) {
+    this.name = name;
+    this.#watch = watch;
   }
 
-  /** A query goes on after the last key of the page before, whatever was written meanwhile. */
-  async *#query(name: TableName, task: Task, pk: string, { from = '', to, reverse, limit }: KeyRange) {
-    let left = limit ?? Number.POSITIVE_INFINITY;
-    let after: string | undefined;
-    for (;;) {
-      const size = Math.min(left, this.#random.chance(0.15) ? this.#random.int(1, 3) : Number.POSITIVE_INFINITY);
-      const { page, more } = await task.call(
-        () => `${name} query ${pk} ${from}`,
-        () => {
-          const rows = this.#rows.get(`${name} ${pk}`);
-          const inRange = (rows?.sortKeys ?? []).filter(
-            (sk) =>
-              compareText(sk, from) >= 0 &&
-              (to === undefined || compareText(sk, to) < 0) &&
-              (after === undefined || (reverse ? compareText(sk, after) < 0 : compareText(sk, after) > 0)),
-          );
-          if (reverse) inRange.reverse();
-          const page = this.#page(inRange.slice(0, size).map((sk) => rows!.items.get(sk)!));
-          return { page, more: page.length < inRange.length };
-        },
-        unavailable,
-      );
-      if (page.length > 0) yield page;
-      left -= page.length;
-      if (!more || left <= 0) return;
-      after = page.at(-1)!.sk;
+  get(pk: string, sk: string): Item | undefined {
+    return this.#rows.get(pk)?.items.get(sk);
+  }
+
+  all(pk: string): Item[] {
+    const rows = this.#rows.get(pk);
+    return rows ? rows.sortKeys.map((sk) => rows.items.get(sk)!) : [];
+  }
+
+  *everything(): Generator<Item> {
+    for (const rows of this.#rows.values()) yield* rows.items.values();
+  }
+
+  /** The first `size` items in range that come after `after` in its order, and whether there are more. */
+  page(pk: string, { from = '', to, reverse }: KeyRange, after: string | undefined, size: number) {
+    const items: Item[] = [];
+    const rows = this.#rows.get(pk);
+    const sortKeys = rows?.sortKeys ?? [];
+    for (let step = 0; step < sortKeys.length; step++) {
+      const sk = sortKeys[reverse ? sortKeys.length - 1 - step : step]!;
+      if (compareText(sk, from) < 0 || (to !== undefined && compareText(sk, to) >= 0)) continue;
+      if (after !== undefined && (reverse ? compareText(sk, after) >= 0 : compareText(sk, after) <= 0)) continue;
+      if (items.length >= size) return { items, more: true };
+      items.push(rows!.items.get(sk)!);
+    }
+    return { items, more: false };
+  }
+
+  /** @param item shares nothing with what anybody may change */
+  keep(item: Item): Item {
+    let rows = this.#rows.get(item.pk);
+    if (!rows) {
+      rows = { sortKeys: [], items: new Map() };
+      this.#rows.set(item.pk, rows);
+    }
+    const before = rows.items.get(item.sk);
+    if (!before) {
+      const at = rows.sortKeys.findIndex((sk) => compareText(sk, item.sk) > 0);
+      if (at === -1) rows.sortKeys.push(item.sk);
+      else rows.sortKeys.splice(at, 0, item.sk);
+    }
+    rows.items.set(item.sk, item);
+    this.#watch({ table: this.name, before, after: item });
+    return item;
+  }
+
+  remove(pk: string, sk: string): void {
+    const rows = this.#rows.get(pk);
+    const before = rows?.items.get(sk);
+    if (!rows || !before) return;
+    rows.items.delete(sk);
+    rows.sortKeys.splice(rows.sortKeys.indexOf(sk), 1);
+    this.#watch({ table: this.name, before, after: undefined });
+  }
+}
+
+/** A table as one function sees it: each request waits for its turn. */
+class TableView implements Table {
+  readonly #stored: StoredTable;
+  readonly #task: Task;
+  readonly #random: Random;
+  readonly #checks: boolean;
+
+  constructor(stored: StoredTable, task: Task, random: Random, checks: boolean) {
+    this.#stored = stored;
+    this.#task = task;
+    this.#random = random;
+    this.#checks = checks;
+  }
+
+  #call<T>(what: () => string, effect: () => T): Promise<T> {
+    return this.#task.call(() => `${this.#stored.name} ${what()}`, effect, unavailable);
+  }
+
+  /** @returns what is wrong with what was given, as a rejection; undefined in most histories, which do not look */
+  #refusal(check: () => void): Promise<never> | undefined {
+    if (!this.#checks) return undefined;
+    try {
+      check();
+      return undefined;
+    } catch (error) {
+      return Promise.reject(error);
     }
   }
 
+  get(key: Key): Promise<Item | undefined> {
+    const { pk, sk } = key;
+    return (
+      this.#refusal(() => checkKey(key)) ??
+      this.#call(
+        () => `get ${told(key)}`,
+        () => this.#out(this.#stored.get(pk, sk)),
+      )
+    );
+  }
+
+  async getMany(keys: readonly Key[]): Promise<Item[]> {
+    if (this.#checks) keys.forEach(checkKey);
+    const found: Item[] = [];
+    for (const some of this.#torn(distinct(keys), GET_BATCH)) {
+      found.push(
+        ...(await this.#call(
+          () => `get ${some.length} items, ${told(some[0]!)} …`,
+          () => some.flatMap(({ pk, sk }) => this.#out(this.#stored.get(pk, sk)) ?? []),
+        )),
+      );
+    }
+    return found;
+  }
+
+  query(pk: string, range: KeyRange = {}): AsyncIterable<Item[]> {
+    return new Pages((left, after) => {
+      const size = Math.min(left, this.#random.chance(0.15) ? this.#random.int(1, 3) : Number.POSITIVE_INFINITY);
+      return this.#call(
+        () => `query ${pk} ${range.from ?? ''}`,
+        () => this.#page(this.#stored.page(pk, range, after, size)),
+      );
+    }, range.limit ?? Number.POSITIVE_INFINITY);
+  }
+
+  put(item: Item, condition: Condition = []): Promise<boolean> {
+    return (
+      this.#refusal(() => checkItem(this.#stored.name, item)) ??
+      this.#call(
+        () => `put ${told(item)}`,
+        () => {
+          if (!meets(this.#stored.get(item.pk, item.sk), condition)) return false;
+          this.#stored.keep(storedItem(item));
+          return true;
+        },
+      )
+    );
+  }
+
+  update(key: Key, change: Change, condition: Condition = []): Promise<Item | undefined> {
+    const refusal = this.#refusal(() => {
+      checkKey(key);
+      editsOf(change);
+    });
+    if (refusal) return refusal;
+    const { pk, sk } = key;
+    const set = storedItem((change.set ?? {}) as Item);
+    return this.#call(
+      () => `update ${told(key)} ${told(change)}${this.#refused(key, condition)}`,
+      () => {
+        const before = this.#stored.get(pk, sk);
+        if (!meets(before, condition)) return undefined;
+        const next = changed(before ?? { pk, sk }, set, change);
+        if (this.#checks) checkItem(this.#stored.name, next);
+        return this.#out(this.#stored.keep(next));
+      },
+    );
+  }
+
+  delete(key: Key, condition: Condition = []): Promise<boolean> {
+    const { pk, sk } = key;
+    return (
+      this.#refusal(() => checkKey(key)) ??
+      this.#call(
+        () => `delete ${told(key)}`,
+        () => {
+          if (!meets(this.#stored.get(pk, sk), condition)) return false;
+          this.#stored.remove(pk, sk);
+          return true;
+        },
+      )
+    );
+  }
+
+  async putMany(items: readonly Item[]): Promise<void> {
+    if (this.#checks) for (const item of items) checkItem(this.#stored.name, item);
+    for (const some of this.#torn(distinct(items), WRITE_BATCH)) {
+      await this.#call(
+        () => `put ${some.length} items, ${told(some[0]!)} …`,
+        () => {
+          for (const item of some) this.#stored.keep(storedItem(item));
+        },
+      );
+    }
+  }
+
+  async deleteMany(keys: readonly Key[]): Promise<void> {
+    if (this.#checks) keys.forEach(checkKey);
+    for (const some of this.#torn(keys, WRITE_BATCH)) {
+      await this.#call(
+        () => `delete ${some.length} items, ${told(some[0]!)} …`,
+        () => {
+          for (const { pk, sk } of some) this.#stored.remove(pk, sk);
+        },
+      );
+    }
+  }
+
+  #refused({ pk, sk }: Key, condition: Condition): string {
+    const item = this.#stored.get(pk, sk);
+    return meets(item, condition) ? '' : ` REFUSED by ${told(item ?? {})}`;
+  }
+
   /** What fits into one answer, where that is looked at. */
-  #page(items: readonly Item[]): Item[] {
-    if (!this.#checks) return [...items];
+  #page({ items, more }: Page): Page {
+    if (!this.#checks) return { items, more };
     let bytes = 0;
     const fitting = items.filter((item, at) => {
       bytes += itemBytes(item);
       return at === 0 || bytes <= PAGE_BYTES;
     });
-    return fitting.map((item) => this.#out(item)!);
+    return { items: fitting.map((item) => this.#out(item)!), more: more || fitting.length < items.length };
   }
 
   /** Nobody may change what he gets; where that is looked at, everybody gets a copy. */
@@ -202,73 +294,91 @@ export class SimulatedTables {
   }
 
   /** In pieces of at most `size`; now and then smaller ones, as a service may leave some for the next request. */
-  #torn<T>(all: readonly T[], size: number): T[][] {
-    const pieces: T[][] = [];
+  #torn<T>(all: readonly T[], size: number): (readonly T[])[] {
+    const pieces: (readonly T[])[] = [];
     for (let at = 0; at < all.length; ) {
       const some = this.#random.chance(0.2) ? this.#random.int(1, size) : size;
-      pieces.push(all.slice(at, at + some));
+      pieces.push(at === 0 && some >= all.length ? all : all.slice(at, at + some));
       at += some;
     }
     return pieces;
   }
+}
 
-  // Without a turn of the scheduler: for the services themselves, and for who checks them.
+interface Page {
+  readonly items: Item[];
+  readonly more: boolean;
+}
 
-  get(name: TableName, { pk, sk }: Key): Item | undefined {
-    return this.#rows.get(`${name} ${pk}`)?.items.get(sk);
+/** A query goes on after the last key of the page before, whatever was written meanwhile. Each page is one request. */
+class Pages implements AsyncIterableIterator<Item[]> {
+  readonly #next: (left: number, after: string | undefined) => Promise<Page>;
+  #left: number;
+  #after: string | undefined;
+
+  constructor(next: (left: number, after: string | undefined) => Promise<Page>, limit: number) {
+    this.#next = next;
+    this.#left = limit;
   }
 
-  all(name: TableName, pk: string): Item[] {
-    const rows = this.#rows.get(`${name} ${pk}`);
-    return rows ? rows.sortKeys.map((sk) => rows.items.get(sk)!) : [];
+  [Symbol.asyncIterator](): this {
+    return this;
   }
 
-  *everything(name: TableName): Generator<Item> {
-    for (const [key, rows] of this.#rows) if (key.startsWith(`${name} `)) yield* rows.items.values();
+  async next(): Promise<IteratorResult<Item[]>> {
+    if (this.#left <= 0) return { done: true, value: undefined };
+    const { items, more } = await this.#next(this.#left, this.#after);
+    this.#left = more ? this.#left - items.length : 0;
+    this.#after = items.at(-1)?.sk;
+    return items.length > 0 ? { done: false, value: items } : { done: true, value: undefined };
   }
 
-  #set(name: TableName, item: Item): Item {
-    return this.#keep(name, storedItem(item));
-  }
-
-  /** @param item shares nothing with what anybody may change */
-  #keep(name: TableName, item: Item): Item {
-    const id = `${name} ${item.pk}`;
-    let rows = this.#rows.get(id);
-    if (!rows) {
-      rows = { sortKeys: [], items: new Map() };
-      this.#rows.set(id, rows);
-    }
-    const before = rows.items.get(item.sk);
-    if (!before) {
-      const at = rows.sortKeys.findIndex((sk) => compareText(sk, item.sk) > 0);
-      rows.sortKeys.splice(at === -1 ? rows.sortKeys.length : at, 0, item.sk);
-    }
-    rows.items.set(item.sk, item);
-    this.#watch({ table: name, before, after: item });
-    return item;
-  }
-
-  #remove(name: TableName, { pk, sk }: Key): void {
-    const rows = this.#rows.get(`${name} ${pk}`);
-    const before = rows?.items.get(sk);
-    if (!rows || !before) return;
-    rows.items.delete(sk);
-    rows.sortKeys.splice(rows.sortKeys.indexOf(sk), 1);
-    this.#watch({ table: name, before, after: undefined });
+  async return(): Promise<IteratorResult<Item[]>> {
+    this.#left = 0;
+    return { done: true, value: undefined };
   }
 }
 
 const unavailable = (throttled: boolean) =>
   new TableUnavailableError(throttled ? 'the table is throttled' : 'the table did not answer');
 
+const distinct = <K extends Key>(keys: readonly K[]): readonly K[] =>
+  keys.length < 2 ? keys : [...new Map(keys.map((key) => [`${key.pk}\n${key.sk}`, key])).values()];
+
+/** The item as it is after a change; written anew, attribute by attribute, since what an object once lost makes it slow. */
+function changed(before: Item, set: Item, { set: wanted, remove, addToSet, increment }: Change): Item {
+  const next: Record<string, Value | undefined> = {};
+  for (const name in before) {
+    if (remove?.includes(name) || isEmptied(wanted?.[name])) continue;
+    next[name] = before[name];
+  }
+  for (const name in set) next[name] = set[name];
+  for (const name in addToSet) {
+    const members = addToSet[name]!;
+    if (members.length === 0) continue;
+    const stored = next[name] ?? new Set<string>();
+    if (!(stored instanceof Set)) throw new InvalidInputError(`the attribute ${name} is not a set`);
+    next[name] = stored.union(new Set(members));
+  }
+  for (const name in increment) {
+    const stored = next[name] ?? 0;
+    if (typeof stored !== 'number') throw new InvalidInputError(`the attribute ${name} is not a number`);
+    next[name] = stored + increment[name]!;
+  }
+  return next as Item;
+}
+
+/** An empty set is stored nowhere: to set one is to remove what is there. */
+const isEmptied = (value: Value | undefined) => value instanceof Set && value.size === 0;
+
 /** As it comes back from a table: without `undefined` and empty sets, and sharing nothing with what was given. */
 function storedItem(item: Item): Item {
   const stored: Record<string, Value | undefined> = {};
   for (const name in item) {
     const value = item[name];
-    if (value === undefined || (value instanceof Set && value.size === 0)) continue;
-    stored[name] = storedValue(value);
+    if (value === undefined) continue;
+    if (value === null || typeof value !== 'object') stored[name] = value;
+    else if (!isEmptied(value)) stored[name] = storedValue(value);
   }
   return stored as Item;
 }
@@ -282,12 +392,14 @@ function storedValue(value: Value): Value {
     const inner = value[name];
     if (inner === undefined) continue;
     // A name such as `__proto__` is a name like any other.
-    Object.defineProperty(stored, name, {
-      value: storedValue(inner),
-      enumerable: true,
-      configurable: true,
-      writable: true,
-    });
+    if (name === '__proto__')
+      Object.defineProperty(stored, name, {
+        value: storedValue(inner),
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      });
+    else stored[name] = storedValue(inner);
   }
   return stored as Value;
 }

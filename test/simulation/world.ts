@@ -34,7 +34,7 @@ export class Task {
   wakesAt: number | undefined;
   frozen: Call[] = [];
   frozenAt = 0;
-  readonly #abort = new AbortController();
+  #abort: AbortController | undefined;
 
   constructor(world: World, name: string, options: { timeoutMs: number; skewMs: number; pace: number }) {
     this.#world = world;
@@ -49,6 +49,7 @@ export class Task {
   readonly deadline: Deadline = ((task: Task) => ({
     remainingMs: () => task.until - task.#world.now - RESERVE_MS,
     get signal() {
+      task.#abort ??= new AbortController();
       return task.#abort.signal;
     },
   }))(this);
@@ -56,20 +57,21 @@ export class Task {
   /** Waits for its turn, then lets the call take effect; or whatever the faults say. */
   call<T>(what: () => string, effect: Effect<T>, unavailable?: (throttled: boolean) => Error): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      if (!this.alive) return;
-      this.#world.park({
-        task: this,
-        what,
-        effect,
-        resolve: resolve as (value: unknown) => void,
-        reject,
-        unavailable,
-      });
+      if (this.alive)
+        this.#world.park({
+          task: this,
+          what,
+          effect,
+          resolve: resolve as (value: unknown) => void,
+          reject,
+          unavailable,
+        });
     });
   }
 
   /** The platform's warning, shortly before the end. */
   warn(): void {
+    this.#abort ??= new AbortController();
     if (!this.#abort.signal.aborted) this.#abort.abort(new DeadlineError());
   }
 }
@@ -171,6 +173,7 @@ export class World {
   }
 
   wake(all = false): void {
+    if (this.#stalled.length === 0) return;
     for (let at = this.#stalled.length - 1; at >= 0; at--) {
       const task = this.#stalled[at]!;
       if (!all && task.wakesAt! > this.now) continue;
@@ -215,7 +218,7 @@ export class World {
       call.reject(call.unavailable(fault === 'throttle'));
       return true;
     }
-    this.say(() => `${task.name}: ${call.what()}`);
+    if (this.tell) this.say(() => `${task.name}: ${call.what()}`);
     try {
       let result = call.effect();
       if (fault === 'cut after') {
@@ -242,7 +245,7 @@ export class World {
   #pick(): Call {
     const ready = this.#ready;
     let at = 0;
-    for (let tries = 0; tries < 4; tries++) {
+    for (let tries = 0; ready.length > 1 && tries < 4; tries++) {
       at = Math.floor(this.random.next() * ready.length);
       const { pace } = ready[at]!.task;
       if (pace >= 1 || this.random.next() < pace) break;
@@ -260,9 +263,10 @@ export class World {
  */
 export function turns(next: () => boolean): Promise<void> {
   return new Promise<void>((resolve, reject) => {
+    const later = () => process.nextTick(turn);
     function turn(): void {
       try {
-        if (next()) queueMicrotask(() => process.nextTick(turn));
+        if (next()) queueMicrotask(later);
         else resolve();
       } catch (error) {
         reject(error);

@@ -99,7 +99,7 @@ export function serviceWorld(options: ServiceWorldOptions = {}) {
     log,
     redactor,
     ...(options.deadlinesMs ? { deadlinesMs: options.deadlinesMs } : {}),
-    onMetric: (metric) => void metrics.push(metric),
+    onMetrics: (counted) => void metrics.push(...counted),
   });
   return { service, connector, registry, time, redactor, log, logged, metrics, secrets, read };
 }

@@ -30,7 +30,9 @@ export const statusCommand = (act: Act): Command =>
           }
         }
         if (session.json) return EXIT.done;
-        await session.print(tables.length === 0 ? `${pipeline.name} has landed no table yet.\n` : table(tables));
+        await session.print(
+          tables.length === 0 ? `${pipeline.name} has landed no table yet.\n` : dapStatusText(tables),
+        );
         return EXIT.done;
       }),
     );
@@ -45,7 +47,8 @@ async function onlyOne(deps: RefreshDeps): Promise<string> {
   throw new CommandError('WhichPipeline', message);
 }
 
-function table(tables: readonly DapTableStatus[]): string {
+/** The tables as columns. */
+export function dapStatusText(tables: readonly DapTableStatus[]): string {
   const columns = [
     { title: 'table' },
     { title: 'watermark' },

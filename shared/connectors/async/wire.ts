@@ -148,12 +148,13 @@ export function resourceReply(resource: Resource, spell: Spelling, flyteIn?: 'co
   return { resource: spelt(members as unknown as JsonObject, spell) };
 }
 
-function logLink({ showWhilePending, hideOnceFinished, ttlSeconds, ...same }: TaskLog, spell: Spelling): JsonObject {
-  const members = present({ ...same, ttl: ttlSeconds === undefined ? undefined : `${ttlSeconds}s` });
+function logLink(link: TaskLog, spell: Spelling): JsonObject {
+  const { uri, name, messageFormat, linkType, ready, iconUri, ttlSeconds } = link;
+  const ttl = ttlSeconds === undefined ? undefined : `${ttlSeconds}s`;
   return {
-    ...spelt(members as JsonObject, spell),
+    ...spelt(present({ uri, name, messageFormat, ttl, linkType, ready, iconUri }) as JsonObject, spell),
     // These two are spelt so in the schema itself.
-    ...present({ ShowWhilePending: showWhilePending, HideOnceFinished: hideOnceFinished }),
+    ...present({ ShowWhilePending: link.showWhilePending, HideOnceFinished: link.hideOnceFinished }),
   } as JsonObject;
 }
 

@@ -1,0 +1,101 @@
+import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import type { Codec, CompressionType } from 'apache-arrow';
+import { CorruptStreamError } from '../client-errors.ts';
+
+export type Arrow = typeof import('apache-arrow');
+
+let loaded: Promise<Arrow> | undefined;
+
+/** The Arrow library, loaded when rows are decoded or encoded for the first time: what lands raw never needs it. */
+export function loadArrow(): Promise<Arrow> {
+  loaded ??= import('apache-arrow');
+  return loaded;
+}
+
+/** The codec of buffers inside record batches. LZ4 is native, so it is loaded only where it occurs. */
+export async function loadCodec(name: 'zstd' | 'lz4'): Promise<BufferCodec> {
+  const arrow = await loadArrow();
+  if (name === 'zstd') {
+    zstd ??= new BufferCodec(arrow, arrow.CompressionType.ZSTD, 'zstd', zstdCompressSync, zstdDecompressSync);
+    return zstd;
+  }
+  const { default: native } = await import('lz4-napi');
+  lz4 ??= new BufferCodec(
+    arrow,
+    arrow.CompressionType.LZ4_FRAME,
+    'LZ4',
+    (bytes) => native.compressFrameSync(bufferOf(bytes)),
+    (bytes) => native.decompressFrameSync(bufferOf(bytes)),
+  );
+  return lz4;
+}
+let zstd: BufferCodec | undefined;
+let lz4: BufferCodec | undefined;
+
+/**
+ * A codec as the library wants it. Its registry is the process's, and others may put theirs there: each use registers
+ * ours again.
+ */
+export class BufferCodec implements Codec {
+  readonly type: CompressionType;
+  readonly #arrow: Arrow;
+  readonly #name: string;
+  readonly #encode: (bytes: Uint8Array) => Buffer;
+  readonly #decode: (bytes: Uint8Array) => Buffer;
+  /** Lengths of the buffers that {@link pack} has packed so far, in order. */
+  #lengths: number[] | undefined;
+
+  constructor(
+    arrow: Arrow,
+    type: CompressionType,
+    name: string,
+    encode: (bytes: Uint8Array) => Buffer,
+    decode: (bytes: Uint8Array) => Buffer,
+  ) {
+    this.#arrow = arrow;
+    this.type = type;
+    this.#name = name;
+    this.#encode = encode;
+    this.#decode = decode;
+  }
+
+  /** Runs what packs or unpacks buffers, without waiting. @returns also the lengths of what was packed, in order */
+  use<T>(work: () => T): { result: T; lengths: number[] } {
+    const { compressionRegistry } = this.#arrow;
+    if (compressionRegistry.get(this.type) !== this) compressionRegistry.set(this.type, this);
+    const lengths: number[] = [];
+    this.#lengths = lengths;
+    try {
+      return { result: work(), lengths };
+    } finally {
+      this.#lengths = undefined;
+    }
+  }
+
+  readonly encode = (bytes: Uint8Array): Uint8Array => {
+    this.#lengths?.push(bytes.byteLength);
+    return this.#encode(bytes);
+  };
+
+  readonly decode = (bytes: Uint8Array): Uint8Array => {
+    let unpacked: Buffer;
+    try {
+      unpacked = this.#decode(bytes);
+    } catch (cause) {
+      throw new CorruptStreamError(`a ${this.#name} buffer of an Arrow batch does not unpack`, { cause });
+    }
+    const claimed = claimedBytes(bytes);
+    if (claimed === undefined || claimed === BigInt(unpacked.byteLength)) return unpacked;
+    const message = `a ${this.#name} buffer of an Arrow batch has ${unpacked.byteLength} bytes of ${claimed}`;
+    throw new CorruptStreamError(message);
+  };
+}
+
+/** The length of a buffer stands before its packed bytes. The library leaves it there, but does not compare it. */
+function claimedBytes({ buffer, byteOffset }: Uint8Array): bigint | undefined {
+  return byteOffset < 8 ? undefined : new DataView(buffer, byteOffset - 8, 8).getBigInt64(0, true);
+}
+
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength);
+}

@@ -1,0 +1,346 @@
+import { IngestError, isRetryable } from '../../core/errors.ts';
+import { Redactor } from '../../core/redaction.ts';
+import { pause, SilenceLimit } from '../transport/abort.ts';
+import { type LosslessObject, parseLossless } from '../transport/json.ts';
+import { plainCause } from '../transport/reply.ts';
+import type { Account } from './auth/accounts.ts';
+import { CredentialSource } from './auth/credential-source.ts';
+import { isHost, tunnelEndpointOf } from './auth/router.ts';
+import { Signer } from './auth/signer.ts';
+import { classifyRefusal } from './classify.ts';
+import {
+  ConnectionFailedError,
+  ConnectionLostError,
+  ConnectionRefusedError,
+  EmptyBodyError,
+  InvalidRequestError,
+  UnparsableReplyError,
+} from './client-errors.ts';
+import { ByteReader } from './codec/byte-reader.ts';
+import { AuthenticationRequestExpiredError, ServiceError } from './errors.ts';
+import { type FetchReply, isUnsent } from './http.ts';
+import { Repeats, type Replay } from './retry.ts';
+import type { Settings } from './settings.ts';
+
+/** Options of every call that goes over the network. */
+export interface CallOptions {
+  /** Ends the call with its reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Call {
+  /** How messages name it. */
+  readonly label: string;
+  readonly method: 'GET' | 'POST';
+  /** `tunnel` for the storage API, `rest` for tables and projects. */
+  readonly at: 'tunnel' | 'rest';
+  /** Relative to the endpoint. */
+  readonly resource: string;
+  /** Undefined ones are not sent; values as they are meant, not percent-encoded. */
+  readonly query: Readonly<Record<string, string | undefined>>;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  /** A function gives the body anew for each attempt. A stream can be sent once only. */
+  readonly body?: Body | undefined;
+  readonly replay: Replay;
+  /** Of this call alone: masked in what the service says. */
+  readonly secret?: string | undefined;
+  /** Told each failure, also those after which the call is repeated. */
+  readonly onFailure?: ((error: unknown) => void) | undefined;
+}
+
+/** Pieces count as one body of known length. */
+export type Body =
+  | string
+  | Uint8Array
+  | readonly Uint8Array[]
+  | AsyncIterable<Uint8Array>
+  | (() => AsyncIterable<Uint8Array>);
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: FetchReply['headers'];
+  readonly requestId: string;
+  /** Undefined if there was none. */
+  readonly routeToken: string | undefined;
+  /** To be read to its end, or left early. @throws {ConnectionLostError} */
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+export const ROUTE_TOKEN = 'x-odps-max-storage-route-token';
+
+/** Signs, sends, classifies, repeats. Everything of a client goes through here. */
+export class Caller {
+  readonly settings: Settings;
+  readonly #redactor = new Redactor();
+  readonly #credentials: CredentialSource;
+  readonly #signer: Signer;
+
+  constructor(settings: Settings) {
+    this.settings = settings;
+    if (settings.application) this.#redactor.add(settings.application.appSecret);
+    this.#credentials = new CredentialSource(settings.credentials, settings.clock, (secret) => {
+      this.#redactor.add(secret);
+    });
+    this.#signer = new Signer(settings.clock, settings);
+  }
+
+  /**
+   * Sends a call until it is answered with success, within the bounds of the retry policy.
+   *
+   * @param read makes of the reply what is wanted; if the connection breaks in it, that counts as a failure of the call
+   */
+  async send<T>(call: Call, signal: AbortSignal, read: (reply: Reply) => Promise<T>): Promise<T> {
+    const { retry, random, clock } = this.settings;
+    const repeats = new Repeats(retry, random, clock().getTime());
+    const isReplayable = !isStream(call.body);
+    for (let isRenewed = false; ; ) {
+      const endpoint = await this.#endpointOf(call, signal);
+      const account = await this.#credentials.account();
+      try {
+        return await read(await this.#exchange(call, endpoint, account, signal));
+      } catch (error) {
+        signal.throwIfAborted();
+        call.onFailure?.(error);
+        if (!isReplayable) throw error;
+        if (error instanceof AuthenticationRequestExpiredError && !isRenewed) {
+          isRenewed = true;
+          if (await this.#credentials.reload(account)) continue;
+        }
+        if (error instanceof ServiceError && this.#signer.fallsBack(endpoint, error)) continue;
+        if (!(await this.mayRepeat(repeats, error, call.label, call.replay, signal))) throw error;
+      }
+    }
+  }
+
+  /** Waits before a repetition, and tells of it. @returns false if there is to be none */
+  async mayRepeat(
+    repeats: Repeats,
+    error: unknown,
+    action: string,
+    replay: Replay,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { clock, sleep, logger, onRetry } = this.settings;
+    const waitMs = repeats.waitBefore(error, replay, clock().getTime());
+    if (waitMs === undefined) return false;
+    logger.warn('the call is repeated', { action, failures: repeats.count, waitMs, error });
+    onRetry({ action, failures: repeats.count, waitMs, error });
+    await pause(sleep, waitMs, signal);
+    return true;
+  }
+
+  /** @throws {UnparsableReplyError} success that is no JSON object */
+  async sendForJson(call: Call, signal: AbortSignal): Promise<{ reply: Reply; json: LosslessObject }> {
+    return this.send(call, signal, async (reply) => ({ reply, json: parseObject(await readText(reply, call), call) }));
+  }
+
+  async sendForText(call: Call, signal: AbortSignal): Promise<string> {
+    return this.send(call, signal, (reply) => readText(reply, call));
+  }
+
+  /** Asks the REST endpoint if nobody has said where the rows are. */
+  async #endpointOf({ at }: Call, signal: AbortSignal): Promise<string> {
+    const { endpoint, tunnelEndpoint, project, quotaName } = this.settings;
+    if (at === 'tunnel' && tunnelEndpoint !== undefined) return tunnelEndpoint;
+    if (endpoint === undefined) throw new InvalidRequestError('this needs the REST endpoint, which is not configured');
+    if (at === 'rest') return endpoint;
+    return tunnelEndpointOf(endpoint, project, quotaName, async () => {
+      const query = { service: '', quotaName, curr_project: project };
+      const resource = `/projects/${encodeURIComponent(project)}/tunnel`;
+      const call: Call = { label: 'tunnel', method: 'GET', at: 'rest', resource, query, headers: {}, replay: 'free' };
+      const host = (await this.sendForText(call, signal)).trim();
+      if (!isHost(host)) throw new UnparsableReplyError('tunnel: the REST endpoint named no host');
+      return host;
+    });
+  }
+
+  async #exchange(call: Call, endpoint: string, account: Account, signal: AbortSignal): Promise<Reply> {
+    const { idleTimeoutMs, fetch, clock } = this.settings;
+    const query = defined(call.query);
+    const request = { method: call.method, resource: call.resource, query, headers: this.#headersOf(call) };
+    const headers = this.#signer.sign(account, endpoint, request);
+    const silence = new SilenceLimit(idleTimeoutMs, () => {
+      return new ConnectionLostError(`${call.label}: not a byte within ${idleTimeoutMs} ms`);
+    });
+    silence.start();
+    let reply: FetchReply;
+    try {
+      const body = bodyOf(call.body, silence);
+      reply = await fetch(`${endpoint}${call.resource}?${new URLSearchParams(query)}`, {
+        method: call.method,
+        headers,
+        ...(body !== undefined && { body }),
+        ...(isStream(body) && { duplex: 'half' as const }),
+        signal: AbortSignal.any([signal, silence.signal]),
+      });
+    } catch (error) {
+      throw failure(error, call, silence, signal);
+    } finally {
+      silence.stop();
+    }
+    const got: Reply = {
+      status: reply.status,
+      headers: reply.headers,
+      requestId: reply.headers.get('x-odps-request-id') ?? '',
+      routeToken: reply.headers.get(ROUTE_TOKEN) || undefined,
+      body: guarded(reply, call, silence, signal),
+    };
+    if (reply.status >= 200 && reply.status < 300) return got;
+    const refusal = { status: reply.status, headers: reply.headers, body: this.#masked(await excerptOf(got), call) };
+    throw classifyRefusal(refusal, clock());
+  }
+
+  #headersOf(call: Call): Record<string, string> {
+    const { userAgent, tags, namespaceId } = this.settings;
+    return defined({
+      'User-Agent': userAgent,
+      'x-odps-user-agent': userAgent,
+      'odps-tunnel-tags': tags,
+      'x-odps-namespace-id': namespaceId,
+      // Without it a library may add its own, and unpack what it did not ask for.
+      'Accept-Encoding': 'identity',
+      ...call.headers,
+      'Content-Length': lengthOf(call.body),
+    });
+  }
+
+  #masked(text: string, { secret }: Call): string {
+    return this.#redactor.redact(secret ? text.replaceAll(secret, '[redacted]') : text);
+  }
+}
+
+/** Waits for the first byte of a body, since until then the call may simply be repeated. */
+export async function withFirstByte(reply: Reply): Promise<Reply> {
+  const reader = new ByteReader(reply.body);
+  await reader.peek(1);
+  return { ...reply, body: reader.rest() };
+}
+
+const REFUSAL_MAX_BYTES = 64 * 1024;
+const REPLY_MAX_BYTES = 64 * 1024 * 1024;
+
+async function excerptOf({ body }: Reply): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let received = 0;
+  try {
+    for await (const chunk of body) {
+      chunks.push(chunk);
+      received += chunk.byteLength;
+      if (received > REFUSAL_MAX_BYTES) break;
+    }
+  } catch {
+    // The status is known; of the reasons there is what came.
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+async function readText({ body }: Reply, { label }: Call): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let received = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    received += chunk.byteLength;
+    if (received > REPLY_MAX_BYTES) throw new UnparsableReplyError(`${label}: the reply is longer than 64 MiB`);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+function parseObject(text: string, { label, secret }: Call): LosslessObject {
+  let parsed: unknown;
+  try {
+    parsed = parseLossless(text);
+  } catch {
+    // The parser's message would quote the reply at its own length.
+  }
+  if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed as LosslessObject;
+  if (text.trim() === '') throw new EmptyBodyError(`${label}: success without a body`);
+  const snippet = secret ? text.slice(0, SNIPPET_CHARS).replaceAll(secret, '[redacted]') : text.slice(0, SNIPPET_CHARS);
+  throw new UnparsableReplyError(`${label}: the reply is no JSON object: ${snippet}`);
+}
+
+const SNIPPET_CHARS = 200;
+
+function isStream(body: Body | undefined): body is AsyncIterable<Uint8Array> {
+  return typeof body === 'object' && Symbol.asyncIterator in body;
+}
+
+/** Undefined where it is not known, so that the body is sent in chunks. */
+function lengthOf(body: Body | undefined): string | undefined {
+  if (typeof body === 'string') return String(Buffer.byteLength(body));
+  if (body instanceof Uint8Array) return String(body.byteLength);
+  if (!Array.isArray(body)) return undefined;
+  return String(body.reduce((sum: number, piece: Uint8Array) => sum + piece.byteLength, 0));
+}
+
+function bodyOf(body: Body | undefined, silence: SilenceLimit) {
+  if (body === undefined || typeof body === 'string') return body;
+  if (body instanceof Uint8Array) return body as Uint8Array<ArrayBuffer>;
+  return paced(typeof body === 'function' ? body() : body, silence);
+}
+
+/** While the source of a body takes its time, the service is not silent. */
+async function* paced(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  silence: SilenceLimit,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    silence.start();
+    yield chunk;
+  }
+  silence.start();
+}
+
+async function* guarded(
+  { body, headers }: FetchReply,
+  call: Call,
+  silence: SilenceLimit,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  if (!body) return;
+  const chunks = body[Symbol.asyncIterator]();
+  let received = 0;
+  try {
+    for (;;) {
+      // The time that the consumer takes, to store what it got, is not the service's.
+      silence.start();
+      const { done, value } = await chunks.next().catch((error: unknown) => {
+        throw failure(error, call, silence, signal);
+      });
+      silence.stop();
+      if (done) break;
+      received += value.byteLength;
+      yield value;
+    }
+  } finally {
+    silence.stop();
+    await chunks.return?.().catch(() => {});
+  }
+  signal.throwIfAborted();
+  const declared = headers.get('content-encoding') === null ? headers.get('content-length') : null;
+  if (declared !== null && /^\d+$/.test(declared) && received < Number(declared)) {
+    throw new ConnectionLostError(`${call.label}: the body ended after ${received} of ${declared} bytes`);
+  }
+}
+
+function failure(error: unknown, { label }: Call, silence: SilenceLimit, signal: AbortSignal): unknown {
+  if (signal.aborted) return signal.reason;
+  if (silence.signal.aborted) return silence.signal.reason;
+  // What the source of an upload throws is its own.
+  if (error instanceof IngestError) return error;
+  const cause = plainCause(error);
+  if (!isRetryable(error)) {
+    return isNetwork(cause.message) ? new ConnectionFailedError(`${label}: ${cause.message}`, { cause }) : error;
+  }
+  const Kind = isUnsent(cause.message) ? ConnectionRefusedError : ConnectionLostError;
+  return new Kind(`${label}: the connection failed (${cause.message})`, { cause });
+}
+
+function isNetwork(code: string): boolean {
+  return /^(E[A-Z]|UND_ERR|HPE_|CERT_|ERR_TLS|ERR_SSL|UNABLE_|SELF_SIGNED|DEPTH_ZERO|ERR_HTTP)/.test(code);
+}
+
+function defined(values: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const [name, value] of Object.entries(values)) if (value !== undefined) kept[name] = value;
+  return kept;
+}

@@ -1,0 +1,171 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Clock, systemClock } from '../../core/clock.ts';
+import { type Logger, silentLogger } from '../../core/logger.ts';
+import type { Sleep } from '../transport/abort.ts';
+import type { ApplicationKey, Credentials } from './auth/accounts.ts';
+import { InvalidCredentialsError, InvalidRequestError } from './client-errors.ts';
+import { DEFAULT_API_VERSION, WriteMode } from './enums.ts';
+import { type Fetch, nodeFetch } from './http.ts';
+import { DEFAULT_RETRY, type RetryPolicy } from './retry.ts';
+
+export interface MaxComputeClientOptions {
+  /**
+   * Keys, temporary keys or a bearer token; or where to get them, asked again before they end. Default: `ODPS_BEARER_TOKEN`,
+   * or `ALIBABA_CLOUD_ACCESS_KEY_ID` and `ALIBABA_CLOUD_ACCESS_KEY_SECRET`, of `env`, with `ALIBABA_CLOUD_SECURITY_TOKEN` if it is there.
+   */
+  readonly credentials?: Credentials | (() => Credentials | Promise<Credentials>) | undefined;
+  /** Default: `ODPS_PROJECT_NAME` of `env`. */
+  readonly project?: string | undefined;
+  /** The REST endpoint, e.g. `https://service.cn-hangzhou.maxcompute.aliyun.com/api`. Default: `ODPS_ENDPOINT` of `env`. */
+  readonly endpoint?: string | undefined;
+  /** Where the rows are. Default: `ODPS_TUNNEL_ENDPOINT` of `env`, else the REST endpoint is asked once. */
+  readonly tunnelEndpoint?: string | undefined;
+  /** Where the defaults above are looked up, usually `process.env`. Without it nothing is. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+  /** E.g. `cn-hangzhou`: requests are signed by version 4 for it, else classic. Default: `ODPS_REGION_NAME` of `env`. */
+  readonly region?: string | undefined;
+  /** Another word than `aliyun_v4`, in private clouds. */
+  readonly v4Prefix?: string | undefined;
+  /** An application that signs too. */
+  readonly application?: ApplicationKey | undefined;
+  readonly quotaName?: string | undefined;
+  /** For the service's books. */
+  readonly tags?: readonly string[] | undefined;
+  readonly namespaceId?: string | undefined;
+  /** Of tables that are named without one. Default `default`. */
+  readonly schema?: string | undefined;
+  /** `2`, or `3` for write modes, staging ids and names of blobs. Default `2`. */
+  readonly apiVersion?: string | undefined;
+  /** Sent from version 3 on. Default `Batch`. */
+  readonly writeMode?: WriteMode | undefined;
+  readonly retry?: RetryPolicy | undefined;
+  /** Milliseconds. Default 10 seconds. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** A reply, or a body, without a byte for so long counts as broken, milliseconds. Default 2 minutes. */
+  readonly idleTimeoutMs?: number | undefined;
+  readonly userAgent?: string | undefined;
+  readonly fetch?: Fetch | undefined;
+  readonly clock?: Clock | undefined;
+  readonly sleep?: Sleep | undefined;
+  /** From 0 to below 1, for jitter. */
+  readonly random?: (() => number) | undefined;
+  /** Is told no secret or token. Default: says nothing. */
+  readonly logger?: Logger | undefined;
+  /** Told before a call is sent again. */
+  readonly onRetry?: ((retry: RetryEvent) => void) | undefined;
+}
+
+export interface RetryEvent {
+  readonly action: string;
+  /** Failures of this call so far, this one included. */
+  readonly failures: number;
+  readonly waitMs: number;
+  readonly error: unknown;
+}
+
+/** The options, complete and checked. */
+export interface Settings {
+  readonly credentials: Credentials | (() => Credentials | Promise<Credentials>);
+  readonly project: string;
+  /** Without a slash at its end. */
+  readonly endpoint: string | undefined;
+  readonly tunnelEndpoint: string | undefined;
+  readonly region: string | undefined;
+  readonly v4Prefix: string | undefined;
+  readonly application: ApplicationKey | undefined;
+  readonly quotaName: string | undefined;
+  readonly tags: string | undefined;
+  readonly namespaceId: string | undefined;
+  readonly schema: string | undefined;
+  readonly apiVersion: string;
+  readonly writeMode: WriteMode;
+  readonly retry: RetryPolicy;
+  readonly idleTimeoutMs: number;
+  readonly userAgent: string;
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+  readonly sleep: Sleep;
+  readonly random: () => number;
+  readonly logger: Logger;
+  readonly onRetry: (retry: RetryEvent) => void;
+}
+
+/**
+ * @throws {InvalidCredentialsError} there are none
+ * @throws {InvalidRequestError} a setting is missing or out of its limits; the message names it
+ */
+export function settingsOf(options: MaxComputeClientOptions): Settings {
+  const { env = {} } = options;
+  const endpoint = options.endpoint ?? (env.ODPS_ENDPOINT || undefined);
+  const tunnelEndpoint = options.tunnelEndpoint ?? (env.ODPS_TUNNEL_ENDPOINT || undefined);
+  if (endpoint === undefined && tunnelEndpoint === undefined) {
+    throw new InvalidRequestError(
+      'one of endpoint (ODPS_ENDPOINT) and tunnelEndpoint (ODPS_TUNNEL_ENDPOINT) is needed',
+    );
+  }
+  return {
+    credentials: options.credentials ?? credentialsOf(env),
+    project: named('project (ODPS_PROJECT_NAME)', options.project ?? env.ODPS_PROJECT_NAME),
+    endpoint: endpoint === undefined ? undefined : endpointOf('endpoint (ODPS_ENDPOINT)', endpoint),
+    tunnelEndpoint:
+      tunnelEndpoint === undefined ? undefined : endpointOf('tunnelEndpoint (ODPS_TUNNEL_ENDPOINT)', tunnelEndpoint),
+    region: options.region ?? (env.ODPS_REGION_NAME || undefined),
+    v4Prefix: options.v4Prefix,
+    application: options.application,
+    quotaName: options.quotaName || undefined,
+    tags: options.tags?.length ? options.tags.join(',') : undefined,
+    namespaceId: options.namespaceId,
+    schema: options.schema,
+    apiVersion: apiVersionOf(options.apiVersion ?? DEFAULT_API_VERSION),
+    writeMode: options.writeMode ?? WriteMode.BATCH,
+    retry: options.retry ?? DEFAULT_RETRY,
+    idleTimeoutMs: atLeast(1, 'idleTimeoutMs', options.idleTimeoutMs ?? 120_000),
+    userAgent: options.userAgent ?? 'landfall',
+    fetch: options.fetch ?? nodeFetch(atLeast(1, 'connectTimeoutMs', options.connectTimeoutMs ?? 10_000)),
+    clock: options.clock ?? systemClock,
+    sleep: options.sleep ?? (async (ms, signal) => delay(ms, undefined, { signal })),
+    random: options.random ?? Math.random,
+    logger: options.logger ?? silentLogger,
+    onRetry: options.onRetry ?? (() => {}),
+  };
+}
+
+function credentialsOf(env: Readonly<Record<string, string | undefined>>): Credentials {
+  const { ALIBABA_CLOUD_ACCESS_KEY_ID: accessId, ALIBABA_CLOUD_ACCESS_KEY_SECRET: accessKey } = env;
+  if (env.ODPS_BEARER_TOKEN) return { bearerToken: env.ODPS_BEARER_TOKEN };
+  if (!accessId || !accessKey) {
+    const names = 'ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or ODPS_BEARER_TOKEN';
+    throw new InvalidCredentialsError(`there are no credentials (${names})`);
+  }
+  return { accessId, accessKey, securityToken: env.ALIBABA_CLOUD_SECURITY_TOKEN || undefined };
+}
+
+/** A part of a target. Dots would end it, and cannot be escaped. */
+export function named(what: string, name: string | undefined): string {
+  if (!name) throw new InvalidRequestError(`${what} is missing`);
+  if (/[.\s/?#&\u0000-\u001f]/.test(name)) {
+    throw new InvalidRequestError(`${what} must be a name without dot, slash or space, got ${JSON.stringify(name)}`);
+  }
+  return name;
+}
+
+function endpointOf(what: string, text: string): string {
+  const url = URL.parse(text);
+  if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+    throw new InvalidRequestError(`${what} must be an absolute URL of http or https`);
+  }
+  if (url.username || url.password || url.search || url.hash) {
+    throw new InvalidRequestError(`${what} must have no user, password, query or fragment`);
+  }
+  return url.href.replace(/\/+$/, '');
+}
+
+function apiVersionOf(version: string): string {
+  if (/^\d{1,4}$/.test(version)) return version;
+  throw new InvalidRequestError(`apiVersion must be a whole number, got ${JSON.stringify(version)}`);
+}
+
+function atLeast(least: number, name: string, value: number): number {
+  if (value >= least) return value;
+  throw new InvalidRequestError(`${name} must be at least ${least}, got ${value}`);
+}

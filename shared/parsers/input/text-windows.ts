@@ -1,0 +1,30 @@
+import { KIB } from '../../core/units.ts';
+import { type DecodedText, newDecoder } from './encoding.ts';
+
+/** A piece of the input as text. */
+export interface TextWindow extends DecodedText {
+  readonly isLast: boolean;
+}
+
+/** Each window costs some turns of the event loop, so small chunks are put together. */
+const WINDOW_BYTES = 256 * KIB;
+
+/** Decodes the input in windows of about 256 KiB; the last one may be empty. */
+export async function* textWindows(chunks: AsyncIterable<Uint8Array>, encoding: string): AsyncGenerator<TextWindow> {
+  const decoder = newDecoder(encoding);
+  let waiting: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of chunks) {
+    for (let from = 0; from < chunk.length; from += 4 * WINDOW_BYTES) {
+      const part = chunk.subarray(from, from + 4 * WINDOW_BYTES);
+      waiting.push(part);
+      size += part.length;
+      if (size < WINDOW_BYTES) continue;
+      const bytes = waiting.length === 1 ? part : Buffer.concat(waiting);
+      waiting = [];
+      size = 0;
+      yield { ...decoder.decode(bytes, false), isLast: false };
+    }
+  }
+  yield { ...decoder.decode(Buffer.concat(waiting), true), isLast: true };
+}

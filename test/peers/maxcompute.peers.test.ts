@@ -1,0 +1,83 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type MaxComputeServer, startMaxComputeServer } from '../../local/servers/maxcompute/server.ts';
+import { runScenario } from './maxcompute/run.ts';
+
+let server: MaxComputeServer;
+
+beforeEach(async () => {
+  server = await startMaxComputeServer({ project: 'demo_project' });
+});
+
+afterEach(async () => {
+  await server.close();
+});
+
+const run = (script: string, scenario: string) => runScenario('maxcompute', script, scenario, server);
+
+describe('odps.apis.storage_api_v2', () => {
+  it('writes and reads every type it can carry, nulls and nesting included, under each codec', async () => {
+    await run('v2.py', 'every_type');
+
+    expect(server.rowCount('every_type')).toBe(3);
+    const codecs = server.calls
+      .filter(({ action }) => action === 'TableRead')
+      .map(({ acceptEncoding }) => acceptEncoding);
+    expect(codecs).toEqual(expect.arrayContaining(['zstd', 'x-lz4-frame']));
+  });
+
+  it('reads a table whole in every split mode', async () => {
+    expect(await run('v2.py', 'splits')).toMatchObject({
+      'Size 268435456 True': 1,
+      'Size 268435456 False': 2,
+      'Parallelism 7 True': 7,
+      'Parallelism 7 False': 7,
+    });
+  });
+
+  it.each([
+    ['asks for timestamps in every unit', 'units'],
+    ['reads a clustered table by its buckets', 'buckets'],
+    ['reads chosen columns, partitions and rows, and previews', 'selection'],
+    ['writes to partitions that the rows name', 'dynamic'],
+    ['waits for a session, sees it expire, and extends it', 'sessions'],
+    ['reads a session as it was opened, whatever is written since', 'snapshots'],
+    ['commits once or not at all, and replaces streams by their version', 'commits'],
+    ['understands what is refused', 'refusals'],
+    ['reads the result of a query', 'instance'],
+    ['uploads blobs, writes rows that refer to them, and reads them back', 'blobs'],
+  ])('%s', async (_what, scenario) => {
+    await run('v2.py', scenario);
+  });
+});
+
+describe('odps.maxstorage', () => {
+  it.each([
+    ['writes and reads every type it can carry, under each codec and either version', 'every_type'],
+    ['reads a table whole by size and by row ranges', 'splits'],
+    ['goes on after an answer, or a request, was lost', 'exactly_once'],
+    ['may send the same rows again, but no others, and with the newest token only', 'replays'],
+    ['appends, overwrites and aborts', 'commits'],
+    ['writes streams that need no commit', 'streaming'],
+    ['reads the rows between two versions', 'versions'],
+    ['reads the result of a query', 'instance'],
+    ['uploads and reads blobs, compressed or not, with their names', 'blobs'],
+    ['uploads blobs that it finds in rows, nested ones too', 'nested_blobs'],
+    ['signs by V4, or has a bearer token, and is refused with a wrong key', 'signatures'],
+    ['notices what goes wrong on the way', 'faults'],
+  ])('%s', async (_what, scenario) => {
+    await run('newer.py', scenario);
+  });
+});
+
+describe('beside the Storage API, the client', () => {
+  it.each([
+    ['makes, describes, lists and drops tables and partitions', 'tables'],
+    ['tells that a partition and its table have changed', 'changes'],
+    ['finds tables in schemas', 'schemas'],
+    ['uploads records in the older way', 'uploads'],
+    ['uploads Arrow in the older way', 'arrow_uploads'],
+    ['runs queries and reads their results as text', 'queries'],
+  ])('%s', async (_what, scenario) => {
+    await run('around.py', scenario);
+  });
+});
