@@ -8,6 +8,7 @@ import { jsonLogger, type Logger } from '../shared/core/logger.ts';
 import { newMeter } from '../shared/core/meter.ts';
 import type { Redactor } from '../shared/core/redaction.ts';
 import { openRefresh } from '../shared/operations/open.ts';
+import { externalTasks } from '../shared/operations/tasks.ts';
 import { catalogOf, type InvalidPipelineError, invalidPipeline } from '../shared/pipelines/catalog.ts';
 import { loadPipelineFiles } from '../shared/pipelines/folder.ts';
 import type { RefreshDeps } from '../shared/refresh/deps.ts';
@@ -151,7 +152,10 @@ export class Session {
     const broken = files.flatMap((one) => ('error' in one ? [invalidPipeline(one.file, one.error)] : []));
     const backend = await openBackend(settings, this.io.env, systemClock);
     const meter = newMeter();
-    const options = { backend, pipelines, log: this.#log, redactor: this.redactor, clock: systemClock, meter };
+    const options = {
+      ...{ backend, pipelines, log: this.#log, redactor: this.redactor, clock: systemClock, meter },
+      tasks: externalTasks,
+    };
     const deps = openRefresh(options);
     return { settings, backend, broken, deps: this.#watch?.watched(deps, backend.tables.partitions) ?? deps };
   }

@@ -4,7 +4,7 @@ import { systemClock } from '../shared/core/clock.ts';
 import type { Environment } from '../shared/core/env.ts';
 import { jsonLogger } from '../shared/core/logger.ts';
 import { Redactor } from '../shared/core/redaction.ts';
-import { openRefresh } from '../shared/operations/open.ts';
+import { type OpenRefreshOptions, openRefresh } from '../shared/operations/open.ts';
 import type { Inbox } from '../shared/queue/batch.ts';
 import type { QueueName } from '../shared/queue/queue.ts';
 import type { RefreshDeps } from '../shared/refresh/deps.ts';
@@ -19,11 +19,14 @@ export interface Runtime {
   inbox(queue: QueueName): Inbox;
 }
 
+/** What one function needs and the others do without. */
+export type RuntimeOptions = Pick<OpenRefreshOptions, 'tasks'>;
+
 /** Opens the runtime at the first invocation of a container, and keeps it; a bad setting fails each of them until it is mended. */
-export function configure(env: Environment): () => Promise<Runtime> {
+export function configure(env: Environment, also: RuntimeOptions = {}): () => Promise<Runtime> {
   let opened: Promise<Runtime> | undefined;
   return () => {
-    opened ??= open(env).catch((error: unknown) => {
+    opened ??= open(env, also).catch((error: unknown) => {
       opened = undefined;
       throw error;
     });
@@ -31,13 +34,13 @@ export function configure(env: Environment): () => Promise<Runtime> {
   };
 }
 
-async function open(env: Environment): Promise<Runtime> {
+async function open(env: Environment, also: RuntimeOptions): Promise<Runtime> {
   const settings = readSettings(env);
   const redactor = new Redactor();
   const log = jsonLogger({ clock: systemClock, redactor, level: settings.logLevel });
   const backend = await openBackend(settings, env, systemClock);
   const pipelines = await openPipelines(settings.pipelines);
-  return runtimeOf(openRefresh({ backend, pipelines, log, redactor, clock: systemClock }), backend);
+  return runtimeOf(openRefresh({ backend, pipelines, log, redactor, clock: systemClock, ...also }), backend);
 }
 
 export function runtimeOf(deps: RefreshDeps, { queues, secrets }: Pick<Backend, 'queues' | 'secrets'>): Runtime {

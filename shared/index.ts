@@ -74,6 +74,7 @@ export {
   SourceRefusedError,
   SourceTruncatedError,
 } from './connectors/connector.ts';
+export { type DapOptions, dap } from './connectors/dap/dap.ts';
 export { type FilesOptions, files } from './connectors/files/files.ts';
 export { type GoogleSheetsOptions, googleSheets } from './connectors/google-sheets/google-sheets.ts';
 export { AddressRefusedError } from './connectors/http/addresses.ts';
@@ -103,6 +104,7 @@ export { ObjectMissingError, type Objects, StorageError } from './landing/object
 export { DuplicatePartitionError } from './listing/listing.ts';
 export { type ConnectorApiOptions, openConnectorApi } from './operations/connector-api.ts';
 export { type OpenRefreshOptions, openRefresh } from './operations/open.ts';
+export { externalTasks } from './operations/tasks.ts';
 export { InvalidPipelineError, type PipelineCatalog, UnknownPipelineError } from './pipelines/catalog.ts';
 export {
   definePipeline,

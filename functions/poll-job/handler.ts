@@ -1,3 +1,4 @@
+import { externalTasks } from '../../shared/operations/tasks.ts';
 import { parsePollJob } from '../../shared/queue/messages.ts';
 import { pollJob } from '../../shared/steps/poll-job.ts';
 import { type QueueFunction, queueHandler } from '../queue-function.ts';
@@ -10,4 +11,4 @@ export const pollJobFunction: QueueFunction<ReturnType<typeof parsePollJob>> = {
   step: pollJob,
 };
 
-export const handler = queueHandler(pollJobFunction, configure(process.env));
+export const handler = queueHandler(pollJobFunction, configure(process.env, { tasks: externalTasks }));

@@ -1,6 +1,6 @@
 import { IngestError } from '../core/errors.ts';
 import { addMs, days, type EpochMs, ms, toTtl } from '../core/units.ts';
-import { absent, equals, type Table } from '../tables/table.ts';
+import { absent, anyOf, atLeast, below, equals, type Table } from '../tables/table.ts';
 
 /** How often something may be done: so many a second, and so many at once after a while of rest. */
 export interface Rate {
@@ -11,8 +11,8 @@ export interface Rate {
 
 /**
  * The table `buckets`: token buckets that all workers share, so that a source's own limit holds however many functions run.
- * A bucket is one number, the time at which it would be full again (the generic cell rate algorithm), so a token is one read
- * and one conditional write.
+ * A bucket is one number, the time at which it would be full again (the generic cell rate algorithm), so a token is one
+ * conditional write, or two after a rest.
  */
 export class BucketStore {
   readonly #table: Table;
@@ -32,15 +32,19 @@ export class BucketStore {
    */
   async reserve(bucket: string, { perSecond, burst }: Rate, now: EpochMs): Promise<EpochMs> {
     const key = { pk: bucket, sk: 'tokens' };
-    const intervalMs = 1000 / perSecond;
+    const intervalMs = Math.ceil(1000 / perSecond);
+    const ttl = toTtl(addMs(now, days(KEPT_DAYS)));
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const item = await this.#table.get(key);
-      const known = item?.fullAt as number | undefined;
-      const slot = Math.max(now, (known ?? now) - (burst - 1) * intervalMs);
-      const fullAt = Math.max(known ?? now, now) + intervalMs;
-      const change = { set: { fullAt, ttl: toTtl(addMs(fullAt as EpochMs, ms(days(KEPT_DAYS)))) } };
-      const asRead = known === undefined ? absent('fullAt') : equals('fullAt', known);
-      if (await this.#table.update(key, change, [asRead])) return Math.ceil(slot) as EpochMs;
+      // Of those who come at once each gets a place behind the one before: nobody has to try again.
+      const taken = await this.#table.update(key, { increment: { fullAt: intervalMs }, set: { ttl } }, [
+        atLeast('fullAt', now),
+      ]);
+      const full = taken?.fullAt as number | undefined;
+      if (full !== undefined) return Math.max(now, full - burst * intervalMs) as EpochMs;
+      const first = await this.#table.update(key, { set: { fullAt: now + intervalMs, ttl } }, [
+        anyOf(absent('fullAt'), below('fullAt', now)),
+      ]);
+      if (first) return now;
     }
     // Spread, or those who met here meet again.
     throw new BucketBusyError(bucket, ms(Math.ceil(this.#random() * 1000)));

@@ -70,8 +70,9 @@ function keepInteger(_member: string, value: unknown, context?: { source?: strin
 }
 
 function keepNumber(_member: string, value: unknown, context?: { source?: string }): unknown {
-  if (typeof value !== 'number' || context?.source === undefined || context.source.length < 6) return value;
+  if (typeof value !== 'number' || context?.source === undefined) return value;
   const { source } = context;
+  if (source.length < 6 && Number.isFinite(value)) return value;
   if (INTEGER.test(source)) return Number.isSafeInteger(value) ? value : BigInt(source);
   return isExact(source, value) ? value : new NumberText(source);
 }

@@ -6,6 +6,7 @@ import { errorFacts, IngestError, retryAfterMs } from '../core/errors.ts';
 import { addMs, type EpochMs } from '../core/units.ts';
 import { type Findings, type Look, nowOf } from './deps.ts';
 import type { JobRecord, JobRequest } from './store.ts';
+import { pollDelayMs } from './timing.ts';
 
 const CALLS_PER_SECOND = 10;
 const BURST = 100;
@@ -53,6 +54,10 @@ export async function waitForCall(kind: 'write' | 'read', look: Look): Promise<E
 
 export const later = (slot: EpochMs, { deps }: Look): EpochMs | undefined =>
   slot - nowOf(deps) > SOON_MS ? slot : undefined;
+
+/** When a job is due for the next look, after so many. */
+export const nextLook = ({ pollMaxMs, deps }: Look, looks: number, hintMs?: number): EpochMs =>
+  addMs(nowOf(deps), pollDelayMs(looks, pollMaxMs, deps.random, hintMs));
 
 /** The job is over. */
 export function ended(

@@ -1,10 +1,19 @@
 import { BadTaskSpecificationError, ConnectorError } from '../connectors/async/errors.ts';
 import { IngestError, isRetryable } from '../core/errors.ts';
 import { addMs, days, type EpochMs } from '../core/units.ts';
-import { bucketOf, callFailed, callOf, createRequest, failed, later, WENT_WELL, waitForCall } from './calls.ts';
+import {
+  bucketOf,
+  callFailed,
+  callOf,
+  createRequest,
+  failed,
+  later,
+  nextLook,
+  WENT_WELL,
+  waitForCall,
+} from './calls.ts';
 import { type Findings, type Look, nowOf } from './deps.ts';
 import type { JobRequest } from './store.ts';
-import { pollDelayMs } from './timing.ts';
 
 /** Makes the external job, once: when its turn comes, and with a token by which the service knows it again. */
 export async function createJob(look: Look): Promise<Findings> {
@@ -47,11 +56,7 @@ async function turnOf(look: Look, { taskTemplate }: JobRequest): Promise<Finding
     const holder = `${job.node}#${job.attempt}`;
     const until = addMs(now, PLACE_KEPT);
     if (!(await deps.buckets.enter(bucketOf('places', job), holder, job.maxConcurrent, now, until)))
-      return waiting(
-        `waits for one of ${job.maxConcurrent} places`,
-        addMs(now, pollDelayMs(3, job.pollMaxMs, deps.random)),
-        look,
-      );
+      return waiting(`waits for one of ${job.maxConcurrent} places`, nextLook(look, 3), look);
   }
   const perMinute = taskTemplate.metadata?.startsPerMinute ?? polling.startsPerMinute;
   if (perMinute === undefined || job.slotAt !== undefined) return undefined;
@@ -85,15 +90,15 @@ async function findJob(look: Look, request: JobRequest): Promise<Findings> {
   return failed(error, look, request.taskTemplate.metadata?.retryOnUnknownCreate ? 'RETRYABLE_FAILED' : 'FAILED');
 }
 
-function created(handle: Uint8Array, { job, deps }: Look): Findings {
-  const now = nowOf(deps);
+function created(handle: Uint8Array, look: Look): Findings {
+  const now = nowOf(look.deps);
   return {
     fields: {
       status: 'ACTIVE',
       phase: 'QUEUED',
       phaseSince: now,
       handle: Buffer.from(handle).toString('base64'),
-      dueAt: addMs(now, pollDelayMs(0, job.pollMaxMs, deps.random)),
+      dueAt: nextLook(look, 0),
     },
     clears: [...WENT_WELL, 'message'],
   };

@@ -37,6 +37,8 @@ export interface Look {
   readonly job: JobRecord;
   readonly tasks: PipelineTasks;
   readonly holder: string;
+  /** The longest wait before the next one. */
+  readonly pollMaxMs: number;
   readonly signal: AbortSignal;
   readonly deps: ExecutorDeps;
 }

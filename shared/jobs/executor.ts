@@ -1,4 +1,3 @@
-import type { PollingHints } from '../connectors/async/async-connector.ts';
 import { idempotencyToken } from '../connectors/async/idempotency-token.ts';
 import type { Deadline } from '../core/deadline.ts';
 import { errorFacts } from '../core/errors.ts';
@@ -48,7 +47,6 @@ async function openAttempt(
 ): Promise<void> {
   const now = nowOf(deps);
   const { type: taskType, taskTypeVersion = 0, metadata: policy = {} } = request.taskTemplate;
-  const polling = hintsOf(await deps.tasksOf(key.pipeline), taskType, taskTypeVersion);
   const job: JobRecord = {
     ...key,
     ...limitsFrom(policy, now),
@@ -63,21 +61,12 @@ async function openAttempt(
     poll: 0,
     dueAt: addMs(now, ms(delayMs)),
     createdAt: now,
-    pollMaxMs: pollMaxMs(policy, polling),
+    ...(policy.pollMaxSeconds === undefined ? {} : { pollMaxMs: pollMaxMs(policy) }),
     ...(policy.maxConcurrent === undefined ? {} : { maxConcurrent: policy.maxConcurrent }),
   };
   await deps.jobs.open(job, { ...request, outputPrefix: `${deps.objects.location(jobPrefix(key))}/` });
   // Whoever opened it may have been cut off before this.
   await sendPoll(job, 0, now, deps);
-}
-
-/** Of a type that no connector has nothing is known; its first look says so. */
-function hintsOf({ service }: PipelineTasks, taskType: string, taskTypeVersion: number): PollingHints {
-  try {
-    return service.typeOf(taskType, taskTypeVersion).polling;
-  } catch {
-    return {};
-  }
 }
 
 /**
@@ -96,7 +85,8 @@ export async function lookAfter(
   if (!read || (read.poll !== poll && read.status !== 'DONE')) return;
   if (read.status === 'DONE') return read.dueAt === undefined ? undefined : finish(read, deps);
   const now = nowOf(deps);
-  if (read.dueAt !== undefined && read.dueAt - now > EARLY_MS && read.status !== 'CANCELLING')
+  // Held by a message, it is due when whoever holds it is taken for lost; the same message may go on at once.
+  if (read.holder === undefined && read.dueAt !== undefined && read.dueAt - now > EARLY_MS && !read.stop)
     return sendPoll(read, read.poll, read.dueAt, deps);
 
   const lease = { holder: messageId, now, until: addMs(now, ms(LOOK_MS)) };
@@ -114,17 +104,24 @@ const EARLY_MS = 1500;
 
 async function look(job: JobRecord, holder: string, deadline: Deadline, deps: ExecutorDeps): Promise<Findings> {
   const tasks = await deps.tasksOf(job.pipeline);
-  const now: Look = { job, tasks, holder, signal: deadline.signal, deps };
+  const type = typeOf(job, tasks);
+  const longest = job.pollMaxMs ?? pollMaxMs({}, 'polling' in type ? type.polling : {});
+  const now: Look = { job, tasks, holder, pollMaxMs: longest, signal: deadline.signal, deps };
   // Who created it may have recorded that after it was cancelled.
   if (job.status === 'CANCELLING' || job.stop) return stopJob(now);
   if (!(await deps.isWanted(job)))
     return stopping('ABORTED', new JobAbortedError('the run that waited for the job is over'), now);
-  try {
-    tasks.service.typeOf(job.taskType, job.taskTypeVersion);
-  } catch (error) {
-    return failed(error, now);
-  }
+  if ('unknown' in type) return failed(type.unknown, now);
   return job.status === 'CREATING' ? createJob(now) : getJob(now);
+}
+
+/** A type that no connector has fails its job, by name. */
+function typeOf({ taskType, taskTypeVersion }: JobRecord, { service }: PipelineTasks) {
+  try {
+    return service.typeOf(taskType, taskTypeVersion);
+  } catch (error) {
+    return { unknown: error };
+  }
 }
 
 /** A job is over: its place is free, another attempt begins or whoever waits is told, and it moves to the history. */

@@ -2,13 +2,12 @@ import type { Resource } from '../connectors/async/async-connector.ts';
 import { isTerminal } from '../connectors/async/phases.ts';
 import { IngestError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
-import { addMs } from '../core/units.ts';
-import { callFailed, callOf, ended, externalJob, failed, WENT_WELL, waitForCall } from './calls.ts';
+import { callFailed, callOf, ended, externalJob, failed, nextLook, WENT_WELL, waitForCall } from './calls.ts';
 import { type Findings, type Look, nowOf } from './deps.ts';
 import { jobOutputsKey } from './keys.ts';
 import { stopping } from './stop.ts';
 import type { JobRecord } from './store.ts';
-import { pollDelayMs, timedOut } from './timing.ts';
+import { timedOut } from './timing.ts';
 
 /** Asks once where the job stands. */
 export async function getJob(look: Look): Promise<Findings> {
@@ -30,7 +29,8 @@ export async function getJob(look: Look): Promise<Findings> {
   return isTerminal(resource.phase) ? finalOf(resource, look) : underWay(resource, look);
 }
 
-function underWay({ phase, message, logLinks, customInfo, pollAfterMs }: Resource, { job, deps }: Look): Findings {
+function underWay({ phase, message, logLinks, customInfo, pollAfterMs }: Resource, look: Look): Findings {
+  const { job, deps } = look;
   const now = nowOf(deps);
   const runs = phase === 'RUNNING' && job.runningSince === undefined;
   return {
@@ -41,7 +41,7 @@ function underWay({ phase, message, logLinks, customInfo, pollAfterMs }: Resourc
       ...(logLinks ? { logLinks } : {}),
       ...(customInfo ? { customInfo } : {}),
       ...(runs ? { runningSince: now } : {}),
-      dueAt: addMs(now, pollDelayMs(job.poll, job.pollMaxMs, deps.random, pollAfterMs)),
+      dueAt: nextLook(look, job.poll, pollAfterMs),
     },
     clears: message === undefined ? [...WENT_WELL, 'message'] : WENT_WELL,
   };

@@ -1,10 +1,9 @@
 import { isTerminal } from '../connectors/async/phases.ts';
 import { errorFacts, IngestError } from '../core/errors.ts';
 import { addMs, hours } from '../core/units.ts';
-import { callFailed, callOf, createRequest, ended, externalJob, waitForCall } from './calls.ts';
+import { callFailed, callOf, createRequest, ended, externalJob, nextLook, waitForCall } from './calls.ts';
 import { type Findings, type Look, nowOf } from './deps.ts';
 import type { JobStop } from './store.ts';
-import { pollDelayMs } from './timing.ts';
 
 /** After this nobody tries any more to stop a job, and somebody is told. */
 const STOPS_WITHIN = hours(24);
@@ -38,11 +37,11 @@ export async function stopJob(look: Look): Promise<Findings> {
     if (!job.deleted) {
       await look.tasks.service.delete(externalJob(look), callOf(look));
       if (stop.phase !== 'ABORTED') return over();
-      return { fields: { deleted: true, dueAt: addMs(nowOf(deps), pollDelayMs(0, job.pollMaxMs, deps.random)) } };
+      return { fields: { deleted: true, dueAt: nextLook(look, 0) } };
     }
     const { phase } = await look.tasks.service.get(externalJob(look), callOf(look));
     if (isTerminal(phase)) return over();
-    return { fields: { dueAt: addMs(nowOf(deps), pollDelayMs(job.poll, job.pollMaxMs, deps.random)) } };
+    return { fields: { dueAt: nextLook(look, job.poll) } };
   } catch (error) {
     look.signal.throwIfAborted();
     if (error instanceof IngestError && error.code === 'ResourceGone') return over();

@@ -43,6 +43,8 @@ export interface JobRecord {
   readonly poll: number;
   /** When the next look is due; absent once all is done and told. */
   readonly dueAt?: EpochMs;
+  /** The message whose look is under way. */
+  readonly holder?: string;
   /** When this attempt may call `create`, as the bucket said. */
   readonly slotAt?: EpochMs;
   /** `create` was called and may have made a job. */
@@ -56,7 +58,8 @@ export interface JobRecord {
   readonly deadlineAt?: EpochMs;
   readonly queuedDeadlineAt?: EpochMs;
   readonly maxRuntimeMs?: number;
-  readonly pollMaxMs: number;
+  /** The longest wait between two looks, if the template says; else its connector does. */
+  readonly pollMaxMs?: number;
   /** Places its connection has; absent if nothing limits them. */
   readonly maxConcurrent?: number;
   readonly runningSince?: EpochMs;

@@ -101,6 +101,8 @@ export interface ShardRecord {
   readonly part?: string;
   readonly partId?: string;
   readonly totals: Totals;
+  /** The code and options with which all that it shows was read; empty if it was not one. */
+  readonly versions?: string;
   readonly ran?: RunTotals;
   /** Of `ran`, what dropped out of this very shard. */
   readonly removedHere?: number;

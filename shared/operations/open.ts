@@ -1,10 +1,9 @@
 import { tmpdir } from 'node:os';
 import type { Backend } from '../backends/backend.ts';
 import { BucketStore } from '../buckets/store.ts';
-import type { AsyncConnector } from '../connectors/async/async-connector.ts';
-import { builtInConnectors } from '../connectors/async/built-in/built-in.ts';
 import { connectorService } from '../connectors/service.ts';
 import type { Clock } from '../core/clock.ts';
+import { InvalidInputError } from '../core/errors.ts';
 import { newId } from '../core/ids.ts';
 import type { Logger } from '../core/logger.ts';
 import type { Meter } from '../core/meter.ts';
@@ -18,11 +17,10 @@ import type { PipelineCatalog } from '../pipelines/catalog.ts';
 import { meteredQueues } from '../queue/metered.ts';
 import type { RefreshDeps } from '../refresh/deps.ts';
 import { SIZES } from '../refresh/sizes.ts';
-import { pipelineTasks } from '../refresh/tasks.ts';
 import { RunStore } from '../runs/store.ts';
 import { cachedSecrets } from '../secrets/cached.ts';
+import type { Secrets } from '../secrets/secrets.ts';
 import { meteredTables } from '../tables/metered.ts';
-import { landfallRefreshPorts } from './refresh-ports.ts';
 
 export interface OpenRefreshOptions {
   readonly backend: Backend;
@@ -33,8 +31,8 @@ export interface OpenRefreshOptions {
   /** Counts every request to the backend, if given. */
   readonly meter?: Meter;
   readonly spoolFolder?: string;
-  /** For the external jobs of all pipelines, beside the built-in ones. */
-  readonly asyncConnectors?: readonly AsyncConnector[];
+  /** Looks after external jobs: `externalTasks`. Without it, whoever is handed a `poll-job` message refuses it. */
+  readonly tasks?: (deps: RefreshDeps, secrets: Secrets) => RefreshDeps['tasksOf'];
 }
 
 /** A rotated secret is in use after this at the latest. */
@@ -49,11 +47,10 @@ export function openRefresh({
   clock,
   meter,
   spoolFolder = tmpdir(),
-  asyncConnectors = [],
+  tasks,
 }: OpenRefreshOptions): RefreshDeps {
   const tables = meter ? meteredTables(backend.tables, meter) : backend.tables;
   const secrets = cachedSecrets(backend.secrets, { ttlMs: SECRET_TTL_MS, clock });
-  const builtIn: AsyncConnector[] = [];
   const deps: RefreshDeps = {
     clock,
     random: Math.random,
@@ -67,14 +64,19 @@ export function openRefresh({
     runs: new RunStore(tables.runs, newId),
     jobs: new JobStore(tables.jobs),
     buckets: new BucketStore(tables.buckets, Math.random),
-    tasksOf: pipelineTasks({ pipelines, builtIn, secrets: backend.secrets, clock, log, redactor }),
+    tasksOf: noTasks,
     queues: meter ? meteredQueues(backend.queues, meter) : backend.queues,
     objects: meter ? meteredObjects(backend.objects, meter) : backend.objects,
     spoolFolder,
     ...(meter ? { meter } : {}),
     sizes: SIZES,
   };
-  // A job may be a refresh of another pipeline, so what its connector needs is what is put together here.
-  builtIn.push(...builtInConnectors({ refresh: landfallRefreshPorts(deps) }), ...asyncConnectors);
-  return deps;
+  // What looks after jobs may begin a refresh, so it gets all of this.
+  return tasks ? { ...deps, tasksOf: tasks(deps, backend.secrets) } : deps;
 }
+
+const noTasks: RefreshDeps['tasksOf'] = async (pipeline) => {
+  throw new InvalidInputError(
+    `nothing here looks after the external jobs of ${pipeline}: openRefresh was given no tasks`,
+  );
+};

@@ -141,7 +141,7 @@ export class Completion {
         totals,
         ran,
         changed: unchanged ? node.changed : run,
-        landedVersions: versions,
+        landedVersions: landedWith(node, ordered) ?? versions,
         landedFingerprint: typeof fingerprint === 'string' ? fingerprint : '',
         landedPosition: view?.position ?? node.landedPosition,
       },
@@ -168,4 +168,10 @@ export class Completion {
   #key(node: NodeRecord, shard: number): ShardKey {
     return { pipeline: this.#pipeline, node: node.id, layout: node.layout.id, shard };
   }
+}
+
+/** Code may be deployed while a run reads: what counts is what read the bytes. */
+function landedWith({ kind }: NodeRecord, shards: readonly ShardRecord[]): string | undefined {
+  const all = new Set(kind === 'feed' ? [] : shards.flatMap(({ versions }) => versions ?? []));
+  return all.size > 1 ? '' : [...all][0];
 }

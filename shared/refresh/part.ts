@@ -68,11 +68,16 @@ export async function buildPart(
         removedHere,
         built: run,
         builds: shard.builds + 1,
+        ...(held.versions === undefined ? {} : { versions: held.versions }),
         ...(compared ? { carried: plan } : {}),
         ...(digest ? { digest } : {}),
         ...(held.feed ? { feed: held.feed } : {}),
       }),
-      remove: [...(part.part ? [] : ['part']), ...(compared && !digest ? ['digest'] : [])],
+      remove: [
+        ...(part.part ? [] : ['part']),
+        ...(held.versions === undefined ? ['versions'] : []),
+        ...(compared && !digest ? ['digest'] : []),
+      ],
     },
     gone: held.gone,
     tombstones,
@@ -88,6 +93,8 @@ interface Held {
   readonly digest: () => Digest;
   readonly gone: readonly string[];
   readonly ranBelow: RunTotals;
+  /** Code and options with which all of it was read; empty if that is not one. */
+  readonly versions: string | undefined;
   readonly feed?: FeedShard;
 }
 
@@ -111,6 +118,7 @@ async function readItems(
   const gone: string[] = [];
   const missing: number[] = [];
   const present: PartitionRecord[] = [];
+  const readWith = new Set<string>();
   let totals = NO_TOTALS;
   let clean = true;
 
@@ -140,11 +148,16 @@ async function readItems(
     const own = entry.kind === 'leaf' ? { partitions: 1, bytes: entry.bytes, failed: 0 } : entry.totals;
     // What is only kept is not listed any more: what failed there cannot be tried again.
     totals = addTotals(totals, item.aside === 'kept' ? { ...own, failed: 0 } : own);
-    if (!item.aside) digested.push(digestText(item));
+    if (item.aside) continue;
+    digested.push(digestText(item));
+    // What a feed has landed is not read again by other code.
+    if (item.number === undefined) readWith.add(entry.kind === 'leaf' ? entry.versions : (shown?.landedVersions ?? ''));
   }
   const feed = node?.feed ? feedShard(present, missing, node.feed, children) : undefined;
   const ranBelow = [...children.values()].reduce((sum, { ran }) => addRan(sum, ran), noneIn(runOf(plan)));
-  return { items, entries, totals, clean, digest: () => digestOf(digested), gone, ranBelow, ...(feed ? { feed } : {}) };
+  const versions = readWith.size > 1 ? '' : [...readWith][0];
+  const digest = () => digestOf(digested);
+  return { items, entries, totals, clean, digest, gone, ranBelow, versions, ...(feed ? { feed } : {}) };
 }
 
 /** Read when the part is built: what a child shows now is at least as new as what it told. */

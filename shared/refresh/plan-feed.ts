@@ -232,8 +232,8 @@ async function markAgain(
 function again(task: NodeTask, committed: readonly PartitionRecord[]): FeedDue[] {
   const force = forcing(task.active, task.identity.path);
   return committed.flatMap((item): FeedDue[] => {
-    const forced =
-      (force.all || force.names.has(item.name)) && item.landed?.run !== task.run && item.metadata !== undefined;
+    // What was dropped has not landed any more, and stays dropped.
+    const forced = (force.all || force.names.has(item.name)) && item.landed && item.landed.run !== task.run;
     if (item.givenUp || (item.due === undefined && !forced)) return [];
     const due = item.due ?? item.landed?.fingerprint ?? '';
     const reason: Reason = item.failed ? 'RETRY' : forced ? 'FORCED' : (item.reason ?? 'NEW');

@@ -114,4 +114,5 @@ export const present = (attribute: string): Clause => ({ attribute, is: 'present
 export const equals = (attribute: string, value: string | number | boolean): Clause => ({ attribute, is: '=', value });
 export const below = (attribute: string, value: string | number): Clause => ({ attribute, is: '<', value });
 export const atMost = (attribute: string, value: string | number): Clause => ({ attribute, is: '<=', value });
+export const atLeast = (attribute: string, value: string | number): Clause => ({ attribute, is: '>=', value });
 export const anyOf = (...clauses: Clause[]): Clause => ({ anyOf: clauses });

@@ -66,11 +66,17 @@ describe('a feed', () => {
     const { queue, message } = (await world.receive())!;
     const reader = world.process('read-bytes');
     const lister = world.process('list-objects');
+    const { promise: uploaded, resolve: hasUploaded } = Promise.withResolvers<void>();
     const { promise: listed, resolve: release } = Promise.withResolvers<void>();
     world.faults = (call) => {
-      // The reader stops before its commit, and goes on once the lister has read the items.
-      if (isUpload(call)) reader.turn = () => listed;
-      if (call.step !== 'list-objects' || call.port !== 'partitions' || call.method !== 'query') return undefined;
+      // The reader stops before its commit, and goes on once the lister has read the items, and looks for what takes have left.
+      if (isUpload(call))
+        reader.turn = () => {
+          hasUploaded();
+          return listed;
+        };
+      const { from = '' } = (call.args[1] ?? {}) as { from?: string };
+      if (call.step !== 'list-objects' || call.method !== 'query' || !from.startsWith('group#')) return undefined;
       lister.turn = async () => {
         release();
         await reading;
@@ -78,6 +84,7 @@ describe('a feed', () => {
       return undefined;
     };
     const reading = world.invoke(queue, [message], reader);
+    await uploaded;
     await world.cancel();
     await world.start();
     await world.step();
@@ -89,6 +96,20 @@ describe('a feed', () => {
     expect([queue, feed.queue]).toEqual(['read-bytes', 'list-objects']);
     expect(world.source.reads).toEqual(['f/0']);
     expect(await shown(world)).toEqual(['0']);
+  });
+
+  it('that is forced reads what it shows, and not what was dropped by its age', async () => {
+    const world = aFeed({ retainDays: 1, onRemove: 'tombstone' });
+    add(world, 0, 2);
+    await world.refresh();
+    world.time.advance(days(2));
+    add(world, 2, 3);
+    await world.refresh();
+
+    await world.refresh({ force: 'all' });
+
+    expect(world.source.reads).toEqual(['f/2']);
+    expect(await shown(world)).toEqual(['2']);
   });
 
   it('an empty one succeeds', async () => {

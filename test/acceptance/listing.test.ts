@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ListRun } from '../../shared/connectors/connector.ts';
 import { RetryableError } from '../../shared/core/errors.ts';
 import { minutes } from '../../shared/core/units.ts';
-import { once } from '../support/faults.ts';
+import { isCommit, once } from '../support/faults.ts';
 import { newWorld } from '../support/world.ts';
 
 describe('recursion', () => {
@@ -189,6 +189,7 @@ describe('prefix fingerprints', () => {
     const world = newWorld({ trustPrefixFingerprint: true });
     world.source.folder('x', { fingerprint: 'f1' }).leaf('x/a', 'v1');
     await world.refresh();
+    await world.refresh();
     world.source.folder('x', { fingerprint: 'f2' }).leaf('x/a', 'v2');
     const { run } = await world.start();
     world.faults = once('kill after', ({ step, port, args }) => {
@@ -206,6 +207,22 @@ describe('prefix fingerprints', () => {
 
     expect(world.source.lists).toEqual(['']);
     expect(await world.contents()).toEqual(world.source.contents());
+  });
+
+  it('trustPrefixFingerprint: what the code before read is read again, also if other code completed it', async () => {
+    const world = newWorld({ trustPrefixFingerprint: true });
+    world.source.folder('x', { fingerprint: 'f1' }).leaf('x/a', 'v1');
+    await world.start();
+    world.faults = once('kill after', isCommit);
+    while (![...(await world.items('x')).values()].some(({ landed }) => landed)) await world.step();
+    world.source.version = '2';
+    world.define({ trustPrefixFingerprint: true });
+    await world.work();
+
+    await world.refresh();
+    expect(world.source.reads).toEqual(['x/a']);
+    await world.refresh();
+    expect(world.source.lists).toEqual(['']);
   });
 
   it('trustPrefixFingerprint: what is forced below is read', async () => {

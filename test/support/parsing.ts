@@ -23,7 +23,7 @@ export async function parseAll(
   const quarantined: BadRecord[] = [];
   const parsed = parser.parse(chunks, { label: 'the input', quarantine: (bad) => void quarantined.push(bad), ...run });
   const rows: Row[] = [];
-  for await (const batch of parsed) rows.push(...batch.rows);
+  for await (const batch of parsed) for (const row of batch.rows) rows.push(row);
   const columns = parsed.stats.schema?.columns ?? [];
   const names = columns.map(({ name }) => name);
   return { names, types: columns.map(({ type }) => typeText(type)), rows, stats: parsed.stats, quarantined };

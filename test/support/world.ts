@@ -18,6 +18,7 @@ import { latestKey } from '../../shared/landing/keys.ts';
 import { type LatestManifest, type LeafEntry, manifestLeaves, readLatest } from '../../shared/landing/manifest.ts';
 import { StorageError } from '../../shared/landing/objects.ts';
 import { type NodeRecord, NodeStore, type ShardKey } from '../../shared/nodes/store.ts';
+import { pipelineTasks } from '../../shared/operations/tasks.ts';
 import { type PartitionRecord, PartitionStore } from '../../shared/partitions/store.ts';
 import { catalogOf } from '../../shared/pipelines/catalog.ts';
 import { definePipeline, type Pipeline, type PipelineOptions } from '../../shared/pipelines/define.ts';
@@ -33,7 +34,6 @@ import { type OutgoingMessage, QUEUE_NAMES, type QueueName, type ReceivedMessage
 import { sqliteQueues } from '../../shared/queue/sqlite.ts';
 import type { Delivery, RefreshDeps } from '../../shared/refresh/deps.ts';
 import { SIZES, type Sizes } from '../../shared/refresh/sizes.ts';
-import { pipelineTasks } from '../../shared/refresh/tasks.ts';
 import { isFinal, type RunRecord, RunStore } from '../../shared/runs/store.ts';
 import { SqliteDatabase } from '../../shared/sqlite/database.ts';
 import { finishRefresh } from '../../shared/steps/finish-refresh.ts';

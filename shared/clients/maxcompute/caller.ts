@@ -1,26 +1,24 @@
-import { IngestError, isRetryable } from '../../core/errors.ts';
 import { Redactor } from '../../core/redaction.ts';
 import { pause, SilenceLimit } from '../transport/abort.ts';
 import { type LosslessObject, parseLossless } from '../transport/json.ts';
-import { plainCause } from '../transport/reply.ts';
 import type { Account } from './auth/accounts.ts';
 import { CredentialSource } from './auth/credential-source.ts';
 import { isHost, tunnelEndpointOf } from './auth/router.ts';
 import { Signer } from './auth/signer.ts';
 import { classifyRefusal } from './classify.ts';
 import {
-  ConnectionFailedError,
   ConnectionLostError,
-  ConnectionRefusedError,
   EmptyBodyError,
   InvalidRequestError,
   UnparsableReplyError,
+  withRequestId,
 } from './client-errors.ts';
-import { ByteReader } from './codec/byte-reader.ts';
 import { AuthenticationRequestExpiredError, ServiceError } from './errors.ts';
-import { type FetchReply, isUnsent } from './http.ts';
+import type { FetchReply } from './http.ts';
+import { excerptOf, failure, guarded, type Reply, readText } from './reply-body.ts';
 import { Repeats, type Replay } from './retry.ts';
 import type { Settings } from './settings.ts';
+import { type Body, bodyOf, isStream, lengthOf } from './upload-body.ts';
 
 /** Options of every call that goes over the network. */
 export interface CallOptions {
@@ -46,24 +44,6 @@ export interface Call {
   readonly secret?: string | undefined;
   /** Told each failure, also those after which the call is repeated. */
   readonly onFailure?: ((error: unknown) => void) | undefined;
-}
-
-/** Pieces count as one body of known length. */
-export type Body =
-  | string
-  | Uint8Array
-  | readonly Uint8Array[]
-  | AsyncIterable<Uint8Array>
-  | (() => AsyncIterable<Uint8Array>);
-
-export interface Reply {
-  readonly status: number;
-  readonly headers: FetchReply['headers'];
-  readonly requestId: string;
-  /** Undefined if there was none. */
-  readonly routeToken: string | undefined;
-  /** To be read to its end, or left early. @throws {ConnectionLostError} */
-  readonly body: AsyncIterable<Uint8Array>;
 }
 
 export const ROUTE_TOKEN = 'x-odps-max-storage-route-token';
@@ -97,7 +77,10 @@ export class Caller {
       const endpoint = await this.#endpointOf(call, signal);
       const account = await this.#credentials.account();
       try {
-        return await read(await this.#exchange(call, endpoint, account, signal));
+        const reply = await this.#exchange(call, endpoint, account, signal);
+        return await read(reply).catch((error: unknown) => {
+          throw withRequestId(error, reply.requestId);
+        });
       } catch (error) {
         signal.throwIfAborted();
         call.onFailure?.(error);
@@ -131,11 +114,14 @@ export class Caller {
 
   /** @throws {UnparsableReplyError} success that is no JSON object */
   async sendForJson(call: Call, signal: AbortSignal): Promise<{ reply: Reply; json: LosslessObject }> {
-    return this.send(call, signal, async (reply) => ({ reply, json: parseObject(await readText(reply, call), call) }));
+    return this.send(call, signal, async (reply) => ({
+      reply,
+      json: parseObject(await readText(reply, call.label), call),
+    }));
   }
 
   async sendForText(call: Call, signal: AbortSignal): Promise<string> {
-    return this.send(call, signal, (reply) => readText(reply, call));
+    return this.send(call, signal, (reply) => readText(reply, call.label));
   }
 
   /** Asks the REST endpoint if nobody has said where the rows are. */
@@ -174,7 +160,7 @@ export class Caller {
         signal: AbortSignal.any([signal, silence.signal]),
       });
     } catch (error) {
-      throw failure(error, call, silence, signal);
+      throw failure(error, call.label, silence, signal);
     } finally {
       silence.stop();
     }
@@ -183,7 +169,7 @@ export class Caller {
       headers: reply.headers,
       requestId: reply.headers.get('x-odps-request-id') ?? '',
       routeToken: reply.headers.get(ROUTE_TOKEN) || undefined,
-      body: guarded(reply, call, silence, signal),
+      body: guarded(reply, call.label, silence, signal),
     };
     if (reply.status >= 200 && reply.status < 300) return got;
     const refusal = { status: reply.status, headers: reply.headers, body: this.#masked(await excerptOf(got), call) };
@@ -209,42 +195,6 @@ export class Caller {
   }
 }
 
-/** Waits for the first byte of a body, since until then the call may simply be repeated. */
-export async function withFirstByte(reply: Reply): Promise<Reply> {
-  const reader = new ByteReader(reply.body);
-  await reader.peek(1);
-  return { ...reply, body: reader.rest() };
-}
-
-const REFUSAL_MAX_BYTES = 64 * 1024;
-const REPLY_MAX_BYTES = 64 * 1024 * 1024;
-
-async function excerptOf({ body }: Reply): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let received = 0;
-  try {
-    for await (const chunk of body) {
-      chunks.push(chunk);
-      received += chunk.byteLength;
-      if (received > REFUSAL_MAX_BYTES) break;
-    }
-  } catch {
-    // The status is known; of the reasons there is what came.
-  }
-  return Buffer.concat(chunks).toString();
-}
-
-async function readText({ body }: Reply, { label }: Call): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let received = 0;
-  for await (const chunk of body) {
-    chunks.push(chunk);
-    received += chunk.byteLength;
-    if (received > REPLY_MAX_BYTES) throw new UnparsableReplyError(`${label}: the reply is longer than 64 MiB`);
-  }
-  return Buffer.concat(chunks).toString();
-}
-
 function parseObject(text: string, { label, secret }: Call): LosslessObject {
   let parsed: unknown;
   try {
@@ -259,85 +209,6 @@ function parseObject(text: string, { label, secret }: Call): LosslessObject {
 }
 
 const SNIPPET_CHARS = 200;
-
-function isStream(body: Body | undefined): body is AsyncIterable<Uint8Array> {
-  return typeof body === 'object' && Symbol.asyncIterator in body;
-}
-
-/** Undefined where it is not known, so that the body is sent in chunks. */
-function lengthOf(body: Body | undefined): string | undefined {
-  if (typeof body === 'string') return String(Buffer.byteLength(body));
-  if (body instanceof Uint8Array) return String(body.byteLength);
-  if (!Array.isArray(body)) return undefined;
-  return String(body.reduce((sum: number, piece: Uint8Array) => sum + piece.byteLength, 0));
-}
-
-function bodyOf(body: Body | undefined, silence: SilenceLimit) {
-  if (body === undefined || typeof body === 'string') return body;
-  if (body instanceof Uint8Array) return body as Uint8Array<ArrayBuffer>;
-  return paced(typeof body === 'function' ? body() : body, silence);
-}
-
-/** While the source of a body takes its time, the service is not silent. */
-async function* paced(
-  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  silence: SilenceLimit,
-): AsyncGenerator<Uint8Array> {
-  for await (const chunk of chunks) {
-    silence.start();
-    yield chunk;
-  }
-  silence.start();
-}
-
-async function* guarded(
-  { body, headers }: FetchReply,
-  call: Call,
-  silence: SilenceLimit,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array> {
-  if (!body) return;
-  const chunks = body[Symbol.asyncIterator]();
-  let received = 0;
-  try {
-    for (;;) {
-      // The time that the consumer takes, to store what it got, is not the service's.
-      silence.start();
-      const { done, value } = await chunks.next().catch((error: unknown) => {
-        throw failure(error, call, silence, signal);
-      });
-      silence.stop();
-      if (done) break;
-      received += value.byteLength;
-      yield value;
-    }
-  } finally {
-    silence.stop();
-    await chunks.return?.().catch(() => {});
-  }
-  signal.throwIfAborted();
-  const declared = headers.get('content-encoding') === null ? headers.get('content-length') : null;
-  if (declared !== null && /^\d+$/.test(declared) && received < Number(declared)) {
-    throw new ConnectionLostError(`${call.label}: the body ended after ${received} of ${declared} bytes`);
-  }
-}
-
-function failure(error: unknown, { label }: Call, silence: SilenceLimit, signal: AbortSignal): unknown {
-  if (signal.aborted) return signal.reason;
-  if (silence.signal.aborted) return silence.signal.reason;
-  // What the source of an upload throws is its own.
-  if (error instanceof IngestError) return error;
-  const cause = plainCause(error);
-  if (!isRetryable(error)) {
-    return isNetwork(cause.message) ? new ConnectionFailedError(`${label}: ${cause.message}`, { cause }) : error;
-  }
-  const Kind = isUnsent(cause.message) ? ConnectionRefusedError : ConnectionLostError;
-  return new Kind(`${label}: the connection failed (${cause.message})`, { cause });
-}
-
-function isNetwork(code: string): boolean {
-  return /^(E[A-Z]|UND_ERR|HPE_|CERT_|ERR_TLS|ERR_SSL|UNABLE_|SELF_SIGNED|DEPTH_ZERO|ERR_HTTP)/.test(code);
-}
 
 function defined(values: Readonly<Record<string, string | undefined>>): Record<string, string> {
   const kept: Record<string, string> = {};

@@ -4,10 +4,18 @@ import { IngestError } from '../../core/errors.ts';
 export class MaxComputeClientError extends IngestError {
   override readonly name: string = 'MaxComputeClientError';
   readonly retryable: boolean = false;
+  /** Of the reply that it is about, if there is one: what the vendor's support asks for. */
+  requestId?: string;
 
   get code(): string {
     return `MaxCompute${this.name.replace(/^MaxCompute|Error$/g, '')}`;
   }
+}
+
+/** Notes which reply an error of the client is about. */
+export function withRequestId<T>(error: T, requestId: string): T {
+  if (error instanceof MaxComputeClientError && requestId !== '') error.requestId ??= requestId;
+  return error;
 }
 
 type ClientErrorClass = new (message: string, options?: ErrorOptions) => MaxComputeClientError;

@@ -1,5 +1,4 @@
 import { pause } from '../transport/abort.ts';
-import { withFirstByte } from './caller.ts';
 import {
   SessionExpiredError,
   SessionFailedError,
@@ -20,6 +19,7 @@ import {
   readStreamBody,
   readStreamQuery,
 } from './read/wire.ts';
+import { withFirstByte } from './reply-body.ts';
 import { type ActionOptions, StorageBase } from './storage-base.ts';
 
 export interface GetReadSessionOptions extends ActionOptions {
@@ -132,7 +132,8 @@ export class ReadApi extends StorageBase {
           headers: { 'Accept-Encoding': toContentCoding(request.compression ?? 0) ?? 'identity' },
           routeToken: options.routeToken ?? this.tokens.of(request.sessionId),
         });
-        return this.caller.send(call, signal, async (reply) => reply);
+        // A stream that is not resumed is at least begun again while not a byte has come.
+        return this.caller.send(call, signal, options.resume === false ? withFirstByte : async (reply) => reply);
       },
     });
   }

@@ -9,13 +9,15 @@ import {
   type WriteBlobResponse,
 } from './blob/wire.ts';
 import type { BlobSource, BlobWriteItem } from './blob/write-item.ts';
-import { type Body, type Caller, withFirstByte } from './caller.ts';
+import type { Caller } from './caller.ts';
 import { ChecksumMismatchError, InvalidRequestError, UnparsableReplyError } from './client-errors.ts';
 import { packContent, parseContentCoding, unpackContent } from './codec/content-coding.ts';
 import { Compression, toContentCoding } from './enums.ts';
+import { withFirstByte } from './reply-body.ts';
 import type { RouteTokens } from './route-tokens.ts';
 import type { ActionOptions } from './storage-base.ts';
 import { BLOB_TARGET, type Target } from './target.ts';
+import type { Body } from './upload-body.ts';
 import { streamQuery } from './write/wire.ts';
 import { WriteApi } from './write-api.ts';
 
@@ -106,15 +108,12 @@ export class StorageApi extends WriteApi {
       headers: { 'Accept-Encoding': toContentCoding(request.compression ?? Compression.UNCOMPRESSED) ?? 'identity' },
       routeToken: options.routeToken,
     });
-    const { body, headers } = await this.caller.send(call, this.signalOf(options), withFirstByte);
+    const { body, headers, requestId } = await this.caller.send(call, this.signalOf(options), withFirstByte);
     // Outside in: checksums, then what packs the body, then frames.
     const content = unpackContent(withoutCrcs(body), parseContentCoding(headers.get('content-encoding')));
     const { framing = 'auto' } = request;
-    return new BlobReader(
-      content,
-      references.length,
-      framing === 'auto' ? references.length > 1 : framing === 'framed',
-    );
+    const isFramed = framing === 'auto' ? references.length > 1 : framing === 'framed';
+    return new BlobReader(content, references.length, isFramed, requestId);
   }
 
   /** {@link readBlobs} for one, in one piece. */

@@ -1,11 +1,12 @@
 import { stringifyLossless } from '../transport/json.ts';
-import { type Body, type Call, type Caller, type CallOptions, ROUTE_TOKEN } from './caller.ts';
+import { type Call, type Caller, type CallOptions, ROUTE_TOKEN } from './caller.ts';
 import { InstanceReadOnlyError } from './client-errors.ts';
 import { supportsV3 } from './enums.ts';
 import { Repeats, type Replay } from './retry.ts';
 import type { RouteTokens } from './route-tokens.ts';
 import type { Settings } from './settings.ts';
 import type { Target } from './target.ts';
+import type { Body } from './upload-body.ts';
 
 export interface ActionOptions extends CallOptions {
   /** Instead of the token that the session was last given. */
@@ -91,7 +92,7 @@ export class StorageBase {
 
   protected signalOf({ signal }: CallOptions): AbortSignal {
     signal?.throwIfAborted();
-    return signal ?? NEVER;
+    return signal ?? new AbortController().signal;
   }
 
   protected checkIsTable(): void {
@@ -127,5 +128,3 @@ export class StorageBase {
     };
   }
 }
-
-const NEVER = new AbortController().signal;

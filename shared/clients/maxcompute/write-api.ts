@@ -1,5 +1,4 @@
 import { MessageCutter } from './arrow/messages.ts';
-import type { Body } from './caller.ts';
 import {
   CommitOutcomeUnknownError,
   InvalidRequestError,
@@ -12,6 +11,7 @@ import { ReadApi } from './read-api.ts';
 import { isOutcomeUnknown } from './retry.ts';
 import type { ActionOptions } from './storage-base.ts';
 import { parseTableSchema, type TableSchema } from './tables/table-schema.ts';
+import type { Body } from './upload-body.ts';
 import { type OpenWriteSessionOptions, WriteSession } from './write/session.ts';
 import {
   type CloseWriteStreamRequest,

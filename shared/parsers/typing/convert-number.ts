@@ -88,7 +88,10 @@ export function decimalConverter(precision: number, scale: number, rule: ColumnR
 }
 
 /** Takes the separators of thousands out, and makes the decimal separator a point. */
-function cleaner({ thousandsSeparator, decimalSeparator = '.' }: ColumnRule): (text: string) => string {
+function cleaner(rule: ColumnRule): (text: string) => string {
+  const { thousandsSeparator } = rule;
+  // Who writes thousands with a point writes the fraction with a comma.
+  const decimalSeparator = rule.decimalSeparator ?? (thousandsSeparator === '.' ? ',' : '.');
   if (thousandsSeparator === undefined && decimalSeparator === '.') return (text) => text;
   return (text) => {
     const point = text.indexOf(decimalSeparator);

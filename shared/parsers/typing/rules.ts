@@ -18,7 +18,7 @@ export interface ColumnRule {
   /** White space at both ends is taken off. */
   readonly trim?: boolean;
   readonly thousandsSeparator?: string;
-  /** Default `.`. */
+  /** Default `.`, or `,` where thousands have the point. */
   readonly decimalSeparator?: string;
   /**
    * Of dates and timestamps: `yyyy-MM-dd HH:mm:ss` and the like (y M d H h m s S a X, text in `'…'`), or `epochSeconds`,

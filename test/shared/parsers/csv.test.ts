@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { csvParser } from '../../../shared/parsers/csv/csv.ts';
 import type { CsvOptions } from '../../../shared/parsers/csv/options.ts';
 import type { CommonOptions } from '../../../shared/parsers/options.ts';
 import { inChunks } from '../../support/byte-sinks.ts';
@@ -293,38 +294,28 @@ describe('csv as it is cut up', () => {
     );
   });
 
-  it('holds a window at a time, not the file', async () => {
-    const line = Buffer.from(`${'x'.repeat(99)},1\n`.repeat(1000));
+  it('reads no further ahead than a window, however slow its reader is', async () => {
+    const chunk = Buffer.from(`${'x'.repeat(99)},1\n`.repeat(1000));
     let given = 0;
     async function* endless() {
       yield Buffer.from('a,b\n');
       for (;;) {
-        given += line.length;
-        yield line;
+        given += chunk.length;
+        yield chunk;
       }
     }
-    const parser = parseAll(
-      { format: 'csv', schema: [...strings('a'), { name: 'b', type: 'int' }] },
-      takeSome(endless(), 30 * 1024 * 1024),
-    );
-    const before = process.memoryUsage().rss;
+    const parsed = csvParser({ schema: [...strings('a'), { name: 'b', type: 'int' }] }).parse(endless(), {
+      label: 'x',
+    });
+    let taken = 0;
 
-    const { stats } = await parser.then(({ stats: counted }) => ({ stats: counted }));
-
-    expect(given).toBeGreaterThan(30 * 1024 * 1024);
-    expect(stats.rows).toBeGreaterThan(290_000);
-    expect(process.memoryUsage().rss - before).toBeLessThan(400 * 1024 * 1024);
+    for await (const { rows } of parsed) {
+      taken += rows.length * 102;
+      expect(given - taken).toBeLessThan(1024 * 1024);
+      if (taken > 20 * 1024 * 1024) break;
+    }
   });
 });
-
-async function* takeSome(chunks: AsyncIterable<Uint8Array>, bytes: number): AsyncGenerator<Uint8Array> {
-  let taken = 0;
-  for await (const chunk of chunks) {
-    yield chunk;
-    taken += chunk.length;
-    if (taken > bytes) return;
-  }
-}
 
 describe('copy-text', () => {
   it('reads PostgreSQL COPY text with its escapes', async () => {
@@ -348,7 +339,6 @@ describe('copy-text', () => {
 
 describe('reading stops', () => {
   it('closes the source when nobody reads on', async () => {
-    const { csvParser } = await import('../../../shared/parsers/csv/csv.ts');
     let isClosed = false;
     async function* source() {
       try {

@@ -1,4 +1,4 @@
-import { type Data, DataType, makeData, type Timestamp, TimeUnit } from 'apache-arrow';
+import { type Data, DataType, makeData, Timestamp, TimeUnit } from 'apache-arrow';
 import { gather, type Run } from './gather.ts';
 
 /** What of a column does not fit the type it should have. */
@@ -110,7 +110,7 @@ function joined(data: Data): Data {
   const [seconds, nanos] = data.children.map(({ values }) => values) as [BigInt64Array, Int32Array];
   const values = new BigInt64Array(data.length);
   for (let row = 0; row < values.length; row++) values[row] = seconds[row]! * 1_000_000_000n + BigInt(nanos[row]!);
-  return rebuilt(data, data.type, { data: values, children: data.children });
+  return rebuilt(data, new Timestamp(TimeUnit.NANOSECOND, null), { data: values });
 }
 
 const WORD_BITS = 32;

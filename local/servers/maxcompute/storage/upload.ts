@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { type Data, Schema, Vector } from 'apache-arrow';
 import { ConversionError, convert } from '../arrow/convert.ts';
 import { type DecodedBatch, decodeStream, MalformedArrowError } from '../arrow/decode.ts';
@@ -21,6 +21,8 @@ export interface Upload {
   readonly blobs: Blobs;
   /** Of a body; a larger one is refused when so many have come. */
   readonly maxBytes: number;
+  /** Whether the body's hash is wanted, by which a replay is known. */
+  readonly isHashed: boolean;
 }
 
 export interface StoredRows {
@@ -30,7 +32,7 @@ export interface StoredRows {
 
 export interface Uploaded extends StoredRows {
   readonly bytes: number;
-  /** Of the body as it came. */
+  /** Of the body as it came; empty unless it is wanted. */
   readonly hash: string;
 }
 
@@ -47,7 +49,7 @@ export const uploadColumns = (record: TableRecord, levels: ReadonlyMap<string, s
  * @throws {ServiceError} MalformedDataStream, InvalidArgument for other columns or values, 413
  */
 export async function receiveRows(body: AsyncIterable<Uint8Array>, upload: Upload): Promise<Uploaded> {
-  const counted = new CountedBody(body, upload.maxBytes);
+  const counted = new CountedBody(body, upload);
   const stored = await storeBatches(decodeStream(counted), upload);
   return { ...stored, bytes: counted.bytes, hash: counted.hash() };
 }
@@ -103,26 +105,27 @@ interface Destination {
 
 class CountedBody implements AsyncIterable<Uint8Array> {
   bytes = 0;
-  readonly #hash = createHash('sha1');
+  readonly #hash: Hash | undefined;
   readonly #body: AsyncIterable<Uint8Array>;
   readonly #maxBytes: number;
 
-  constructor(body: AsyncIterable<Uint8Array>, maxBytes: number) {
+  constructor(body: AsyncIterable<Uint8Array>, { maxBytes, isHashed }: Pick<Upload, 'maxBytes' | 'isHashed'>) {
     this.#body = body;
     this.#maxBytes = maxBytes;
+    this.#hash = isHashed ? createHash('sha1') : undefined;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     for await (const chunk of this.#body) {
       this.bytes += chunk.length;
       if (this.bytes > this.#maxBytes) throw new TooLargeError();
-      this.#hash.update(chunk);
+      this.#hash?.update(chunk);
       yield chunk;
     }
   }
 
   hash(): string {
-    return this.#hash.digest('hex');
+    return this.#hash?.digest('hex') ?? '';
   }
 }
 

@@ -92,6 +92,7 @@ export class WriteActions {
     const uploaded = await receiveRows(request.body, {
       ...{ record: table.record, segmentFolder: table.segmentFolder, levels, bareDecimalBits, blobs },
       maxBytes: settings.maxWriteBytes,
+      isHashed: stream.isExactlyOnce,
     });
     const remove = () => discard(session, uploaded);
     try {

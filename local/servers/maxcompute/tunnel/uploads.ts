@@ -91,6 +91,7 @@ export class Uploads {
       bareDecimalBits,
       blobs,
       maxBytes: settings.maxWriteBytes,
+      isHashed: false,
     };
     // Arrow comes without a schema: as the client derives it from the declared types, a bare decimal as wide as it has digits.
     const block = query.has('arrow')

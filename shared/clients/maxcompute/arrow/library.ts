@@ -1,6 +1,7 @@
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { Codec, CompressionType } from 'apache-arrow';
 import { CorruptStreamError } from '../client-errors.ts';
+import { packFrameSync, unpackFramesSync } from '../codec/lz4-frame.ts';
 
 export type Arrow = typeof import('apache-arrow');
 
@@ -12,25 +13,16 @@ export function loadArrow(): Promise<Arrow> {
   return loaded;
 }
 
-/** The codec of buffers inside record batches. LZ4 is native, so it is loaded only where it occurs. */
+/** The codec of buffers inside record batches. */
 export async function loadCodec(name: 'zstd' | 'lz4'): Promise<BufferCodec> {
   const arrow = await loadArrow();
-  if (name === 'zstd') {
-    zstd ??= new BufferCodec(arrow, arrow.CompressionType.ZSTD, 'zstd', zstdCompressSync, zstdDecompressSync);
-    return zstd;
-  }
-  const { default: native } = await import('lz4-napi');
-  lz4 ??= new BufferCodec(
-    arrow,
-    arrow.CompressionType.LZ4_FRAME,
-    'LZ4',
-    (bytes) => native.compressFrameSync(bufferOf(bytes)),
-    (bytes) => native.decompressFrameSync(bufferOf(bytes)),
-  );
-  return lz4;
+  codecs ??= {
+    zstd: new BufferCodec(arrow, arrow.CompressionType.ZSTD, 'zstd', zstdCompressSync, zstdDecompressSync),
+    lz4: new BufferCodec(arrow, arrow.CompressionType.LZ4_FRAME, 'LZ4', packFrameSync, unpackFramesSync),
+  };
+  return codecs[name];
 }
-let zstd: BufferCodec | undefined;
-let lz4: BufferCodec | undefined;
+let codecs: { readonly zstd: BufferCodec; readonly lz4: BufferCodec } | undefined;
 
 /**
  * A codec as the library wants it. Its registry is the process's, and others may put theirs there: each use registers
@@ -41,7 +33,7 @@ export class BufferCodec implements Codec {
   readonly #arrow: Arrow;
   readonly #name: string;
   readonly #encode: (bytes: Uint8Array) => Buffer;
-  readonly #decode: (bytes: Uint8Array) => Buffer;
+  readonly #decode: Decode;
   /** Lengths of the buffers that {@link pack} has packed so far, in order. */
   #lengths: number[] | undefined;
 
@@ -50,7 +42,7 @@ export class BufferCodec implements Codec {
     type: CompressionType,
     name: string,
     encode: (bytes: Uint8Array) => Buffer,
-    decode: (bytes: Uint8Array) => Buffer,
+    decode: Decode,
   ) {
     this.#arrow = arrow;
     this.type = type;
@@ -78,24 +70,25 @@ export class BufferCodec implements Codec {
   };
 
   readonly decode = (bytes: Uint8Array): Uint8Array => {
+    const claimed = claimedBytes(bytes);
     let unpacked: Buffer;
     try {
-      unpacked = this.#decode(bytes);
+      unpacked = this.#decode(bytes, { maxOutputLength: Number(claimed ?? OUTPUT_MAX_BYTES) || 1 });
     } catch (cause) {
       throw new CorruptStreamError(`a ${this.#name} buffer of an Arrow batch does not unpack`, { cause });
     }
-    const claimed = claimedBytes(bytes);
     if (claimed === undefined || claimed === BigInt(unpacked.byteLength)) return unpacked;
     const message = `a ${this.#name} buffer of an Arrow batch has ${unpacked.byteLength} bytes of ${claimed}`;
     throw new CorruptStreamError(message);
   };
 }
 
+type Decode = (bytes: Uint8Array, bounds: { readonly maxOutputLength: number }) => Buffer;
+
+const OUTPUT_MAX_BYTES = 2 ** 31 - 1;
+
 /** The length of a buffer stands before its packed bytes. The library leaves it there, but does not compare it. */
 function claimedBytes({ buffer, byteOffset }: Uint8Array): bigint | undefined {
-  return byteOffset < 8 ? undefined : new DataView(buffer, byteOffset - 8, 8).getBigInt64(0, true);
-}
-
-function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
-  return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength);
+  const claimed = byteOffset < 8 ? -1n : new DataView(buffer, byteOffset - 8, 8).getBigInt64(0, true);
+  return claimed < 0n || claimed > OUTPUT_MAX_BYTES ? undefined : claimed;
 }

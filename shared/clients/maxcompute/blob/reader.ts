@@ -1,5 +1,5 @@
 import { isObject } from '../../../core/json.ts';
-import { CorruptStreamError, StreamTruncatedError } from '../client-errors.ts';
+import { CorruptStreamError, StreamTruncatedError, withRequestId } from '../client-errors.ts';
 import { ByteReader } from '../codec/byte-reader.ts';
 
 /** One blob that was read. */
@@ -26,10 +26,13 @@ export class BlobReader implements AsyncDisposable {
   #hasFooter = false;
   #mimeType: string | null = null;
   #customFileName: string | null = null;
+  /** Empty if nothing was sent. */
+  readonly requestId: string;
 
   /** @param bytes unpacked, without checksums @param count how many blobs must come */
-  constructor(bytes: AsyncIterable<Uint8Array>, count: number, isFramed: boolean) {
-    this.#bytes = new ByteReader(bytes);
+  constructor(bytes: AsyncIterable<Uint8Array>, count: number, isFramed: boolean, requestId = '') {
+    this.#bytes = new ByteReader(tagged(bytes, requestId));
+    this.requestId = requestId;
     this.#count = count;
     this.#isFramed = isFramed;
   }
@@ -142,7 +145,7 @@ export class BlobReader implements AsyncDisposable {
     } catch {
       // The parser's message would quote the bytes.
     }
-    throw new CorruptStreamError(`the ${what} of blob ${this.#started - 1} is no JSON object`);
+    throw this.#corrupt(`the ${what} of blob ${this.#started - 1} is no JSON object`);
   }
 
   async #readLength(what: string, max: number): Promise<number> {
@@ -150,11 +153,24 @@ export class BlobReader implements AsyncDisposable {
     if (bytes.byteLength < 8) throw this.#truncated(`before the length of its ${what}`);
     const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigInt64(0, true);
     if (length >= 0n && length <= BigInt(max)) return Number(length);
-    throw new CorruptStreamError(`the ${what} of blob ${this.#started - 1} has an impossible length: ${length}`);
+    throw this.#corrupt(`the ${what} of blob ${this.#started - 1} has an impossible length: ${length}`);
   }
 
   #truncated(where: string): Error {
-    return new StreamTruncatedError(`blob ${this.#started - 1} of ${this.#count} ended ${where}`);
+    const error = new StreamTruncatedError(`blob ${this.#started - 1} of ${this.#count} ended ${where}`);
+    return withRequestId(error, this.requestId);
+  }
+
+  #corrupt(message: string): Error {
+    return withRequestId(new CorruptStreamError(message), this.requestId);
+  }
+}
+
+async function* tagged(bytes: AsyncIterable<Uint8Array>, requestId: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* bytes;
+  } catch (error) {
+    throw withRequestId(error, requestId);
   }
 }
 

@@ -1,8 +1,8 @@
 import type { LosslessObject } from '../../transport/json.ts';
-import type { Reply } from '../caller.ts';
 import { InvalidRequestError, UnparsableReplyError } from '../client-errors.ts';
 import type { Compression } from '../enums.ts';
 import { JsonReader } from '../json.ts';
+import type { Reply } from '../reply-body.ts';
 import type { StreamReference } from '../write/wire.ts';
 
 export interface WriteBlobRequest extends StreamReference {

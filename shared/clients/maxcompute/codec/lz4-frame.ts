@@ -37,10 +37,10 @@ export async function* unpackFrames(input: ByteReader): AsyncGenerator<Uint8Arra
   }
 }
 
-/** {@link unpackFrames} of what is in memory. */
-export function unpackFramesSync(input: Uint8Array): Buffer {
+/** {@link unpackFrames} of what is in memory. @throws {CorruptStreamError} also for a block beyond `maxOutputLength` */
+export function unpackFramesSync(input: Uint8Array, { maxOutputLength = Number.POSITIVE_INFINITY } = {}): Buffer {
   const blocks: Uint8Array[] = [];
-  const steps = unpackSteps();
+  const steps = unpackSteps(maxOutputLength);
   let at = 0;
   for (let step = steps.next(); !step.done; ) {
     if (typeof step.value === 'number') {
@@ -58,22 +58,22 @@ export function unpackFramesSync(input: Uint8Array): Buffer {
 
 const NOTHING = new Uint8Array(0);
 
-function* unpackSteps(): Steps {
+function* unpackSteps(maxBytes = Number.POSITIVE_INFINITY): Steps {
   for (let isFirst = true; ; isFirst = false) {
     const start = yield 4;
     if (start.byteLength === 0 && !isFirst) return;
     if (start.byteLength < 4) throw new StreamTruncatedError('the LZ4 frame ended in its header');
     const magic = view(start).getUint32(0, true);
     if ((magic & 0xfffffff0) >>> 0 === SKIPPABLE_MAGIC) yield* exactly(yield* word());
-    else if (magic === LZ4_MAGIC) yield* unpackFrame(yield* descriptor());
+    else if (magic === LZ4_MAGIC) yield* unpackFrame(yield* descriptor(), maxBytes);
     else throw new CorruptStreamError('this is no LZ4 frame');
   }
 }
 
-function* unpackFrame(frame: Descriptor): Steps {
+function* unpackFrame(frame: Descriptor, maxBytes: number): Steps {
   const content = frame.hasContentChecksum ? new Xxh32() : undefined;
   // What a small frame holds, it says.
-  const roomBytes = Math.min(frame.blockMaxBytes, frame.contentBytes ?? frame.blockMaxBytes);
+  const roomBytes = Math.min(frame.blockMaxBytes, frame.contentBytes ?? frame.blockMaxBytes, maxBytes);
   let history: Uint8Array = NOTHING;
   let produced = 0;
   for (;;) {

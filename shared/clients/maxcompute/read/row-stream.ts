@@ -2,18 +2,19 @@ import type { RecordBatch } from 'apache-arrow';
 import { pause } from '../../transport/abort.ts';
 import { batchesOf } from '../arrow/decode.ts';
 import { type ArrowMessage, END_MARKER, joined, messagesOf } from '../arrow/messages.ts';
-import type { Reply } from '../caller.ts';
 import {
   ConnectionFailedError,
   CorruptStreamError,
   RowCountMismatchError,
   SessionClosedError,
   StreamTruncatedError,
+  withRequestId,
 } from '../client-errors.ts';
 import { ByteReader } from '../codec/byte-reader.ts';
 import { type ContentCoding, parseContentCoding, unpackContent } from '../codec/content-coding.ts';
 import { LZ4_MAGIC } from '../codec/lz4-frame.ts';
 import { Status } from '../enums.ts';
+import type { Reply } from '../reply-body.ts';
 import { Repeats } from '../retry.ts';
 import type { Settings } from '../settings.ts';
 
@@ -122,7 +123,7 @@ export class RowStream implements AsyncIterable<RecordBatch> {
       } catch (error) {
         signal.throwIfAborted();
         if (expectedRows === 0 && error instanceof StreamTruncatedError && schema === undefined) break;
-        if (!(await this.#mayResume(error, repeats))) throw error;
+        if (!(await this.#mayResume(error, repeats))) throw withRequestId(error, this.#requestId);
         if (this.#rowCount > 0 && this.#rowCount === expectedRows) {
           // All rows are there; only the end marker got lost.
           this.#hasEndMarker = true;

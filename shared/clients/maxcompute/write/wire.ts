@@ -1,8 +1,8 @@
 import type { LosslessObject, LosslessValue } from '../../transport/json.ts';
-import type { Reply } from '../caller.ts';
 import { InvalidRequestError } from '../client-errors.ts';
 import type { Compression } from '../enums.ts';
 import { JsonReader } from '../json.ts';
+import type { Reply } from '../reply-body.ts';
 import { parseTableSchema, type TableSchema } from '../tables/table-schema.ts';
 
 export interface CreateWriteSessionRequest {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type MaxComputeServer, startMaxComputeServer } from '../../../../local/servers/maxcompute/server.ts';
+import { signClassic, stringToSign } from '../../../../shared/clients/maxcompute/auth/signature.ts';
 import {
   arrowSchemaOf,
   BlobWriteItem,
@@ -329,6 +330,67 @@ describe('against the local server', () => {
     await write(other, simple(5), { exactlyOnce: true });
 
     expect(await collectRows(other)).toHaveLength(15);
+  });
+
+  it('a SELECT that has run is read by ranges', async () => {
+    const api = await tableWith('id bigint, v string', simple(1000));
+    const { url, project, credentials } = server;
+    const statement = `SELECT id, v FROM ${project}.\`${api.target.split('.').at(-1)}\`;`;
+    const task = `<SQL><Name>AnonymousSQLTask</Name><Query><![CDATA[${statement}]]></Query></SQL>`;
+    const resource = `/projects/${project}/instances`;
+    const headers = { 'Content-Type': 'application/xml', Date: new Date().toUTCString() };
+    const text = stringToSign({ method: 'POST', resource, query: {}, headers });
+    const Authorization = signClassic(credentials.accessId, credentials.accessKey, text);
+    const body = `<Instance><Job><Priority>9</Priority><Tasks>${task}</Tasks></Job></Instance>`;
+    const reply = await fetch(`${url}/api${resource}`, {
+      method: 'POST',
+      headers: { ...headers, Authorization },
+      body,
+    });
+    const instance = client.instance(reply.headers.get('location')!.split('/').at(-1)!);
+
+    for (const instanceDialect of ['minimal', 'table'] as const) {
+      instance.instanceDialect = instanceDialect;
+      const session = await instance.openReadSession();
+      expect(session.recordCount).toBe(1000);
+      expect(await rowsOf(session.read(session.split(0)))).toEqual(simple(1000));
+      const some = instance.readRowsStream({ sessionId: session.id, rowOffset: 10, rowCount: 5 }, { expectedRows: 5 });
+      expect(await rowsOf(some)).toEqual(simple(1000).slice(10, 15));
+    }
+  });
+
+  it('every call that needs the route token has it, also when it changes', async () => {
+    server.settings.routeTokens = 'strict';
+    try {
+      for (const fault of ['warning', 'new-route-token'] as const) {
+        server.faults.add({ action: '*', fault, times: 1000 });
+        const api = await tableWith('id bigint, v string');
+        await write(api, simple(300), { exactlyOnce: true });
+        expect(await collectRows(api)).toHaveLength(300);
+        server.faults.clear();
+      }
+      // Another process has the session's id alone.
+      const api = await tableWith('id bigint, v string');
+      const session = await api.openWriteSession();
+      const other = await clientOf().table(api.target.split('.').at(-1)!).attachWriteSession(session.id);
+      const stream = await other.openStream({ streamId: 's' });
+      await stream.writeBatches([await batchOfRows(await arrowSchemaOf(stream.schema!), simple(5))]);
+      await stream.close();
+      await other.commit();
+      expect(await collectRows(api)).toHaveLength(5);
+    } finally {
+      server.settings.routeTokens = 'lenient';
+    }
+  });
+
+  it('a session that has expired is refused by name, and a new one counts as many rows', async () => {
+    const api = await tableWith('id bigint, v string', simple(10));
+    const session = await api.openReadSession();
+    server.advance(25 * 3_600_000);
+
+    const error = await failure(rowsOf(session.read(session.split(0))));
+    expect(error).toMatchObject({ retryable: false, requestId: expect.stringMatching(/./) });
+    expect(await collectRows(api)).toHaveLength(10);
   });
 
   it('with a bearer token', async () => {

@@ -1,4 +1,5 @@
 import type { AsyncConnector } from '../connectors/async/async-connector.ts';
+import { builtInConnectors } from '../connectors/async/built-in/built-in.ts';
 import { ConnectorRegistry } from '../connectors/async/registry.ts';
 import { taskService } from '../connectors/async/service.ts';
 import type { Clock } from '../core/clock.ts';
@@ -7,7 +8,9 @@ import type { Redactor } from '../core/redaction.ts';
 import type { PipelineTasks } from '../jobs/deps.ts';
 import type { PipelineCatalog } from '../pipelines/catalog.ts';
 import { connectionsOf } from '../pipelines/connections.ts';
+import type { RefreshDeps } from '../refresh/deps.ts';
 import type { Secrets } from '../secrets/secrets.ts';
+import { landfallRefreshPorts } from './refresh-ports.ts';
 
 export interface PipelineTasksOptions {
   readonly pipelines: PipelineCatalog;
@@ -37,4 +40,15 @@ export function pipelineTasks(options: PipelineTasksOptions): (pipeline: string)
     kept.set(pipeline, tasks);
     return tasks;
   };
+}
+
+/**
+ * What looks after external jobs, for {@link openRefresh}: the built-in connectors, and those of each pipeline. Only the
+ * function that does so needs it; the others stay small without.
+ */
+export function externalTasks(deps: RefreshDeps, secrets: Secrets): RefreshDeps['tasksOf'] {
+  const { pipelines, clock, log, redactor } = deps;
+  // A job may be a refresh of another pipeline, so what its connector needs is all of this.
+  const builtIn = builtInConnectors({ refresh: landfallRefreshPorts(deps) });
+  return pipelineTasks({ pipelines, builtIn, secrets, clock, log, redactor });
 }
