@@ -1,12 +1,19 @@
 // Four alarms, each over all queues or all functions; which one it was, is in the alarm's graph.
 
-const QUEUES = { list: 'ListObjects', poll: 'PollJob', read: 'ReadBytes', finish: 'FinishRefresh' };
+const QUEUES = {
+  list: 'ListObjects',
+  poll: 'PollJob',
+  read: 'ReadBytes',
+  finish: 'FinishRefresh',
+  upload: 'StreamUpload',
+};
 const FUNCTIONS = {
   start: 'StartDashrefresh',
   list: 'ListDashobjects',
   poll: 'PollDashjob',
   read: 'ReadDashbytes',
   finish: 'FinishDashrefresh',
+  upload: 'StreamDashupload',
   sweep: 'Sweep',
   connectors: 'ConnectorDashservice',
 };

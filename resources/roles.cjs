@@ -62,10 +62,21 @@ const NEEDS = {
   'finish-refresh': {
     receives: 'finish-refresh',
     tables: { nodes: ['GetItem'], runs: ['GetItem', ...CHANGE] },
-    sends: ['list-objects'],
+    // The next run's beginning, and the sinks.
+    sends: ['list-objects', 'stream-upload'],
     gets: ['*/manifest/*', '*/latest.json'],
     puts: ['*/manifest/*', '*/garbage/*', '*/latest.json'],
     looksForMissing: true,
+  },
+  'stream-upload': {
+    receives: 'stream-upload',
+    tables: { runs: ['GetItem', ...CHANGE] },
+    sends: ['stream-upload'],
+    gets: ['*/data/*', '*/manifest/*', '*/latest.json'],
+    // Rows that the sink refuses.
+    puts: ['*/rejected/*'],
+    looksForMissing: true,
+    secrets: true,
   },
   sweep: {
     tables: {
@@ -74,7 +85,7 @@ const NEEDS = {
       runs: [...READ, ...CHANGE],
       jobs: [...READ, ...PUT, ...CHANGE, ...DELETE],
     },
-    sends: ['list-objects', 'poll-job', 'read-bytes', 'finish-refresh'],
+    sends: ['list-objects', 'poll-job', 'read-bytes', 'finish-refresh', 'stream-upload'],
     gets: ['*/manifest/*', '*/garbage/*', '*/latest.json'],
     puts: ['*/manifest/*', '*/garbage/*'],
     deletes: ['*/data/*', '*/manifest/*', '*/garbage/*'],
@@ -115,7 +126,7 @@ const assumedBy = (service, condition) => ({
   ],
 });
 
-const QUEUES = ['list-objects', 'poll-job', 'read-bytes', 'finish-refresh'];
+const QUEUES = ['list-objects', 'poll-job', 'read-bytes', 'finish-refresh', 'stream-upload'];
 
 function statements(name, needs, secrets) {
   const { receives, tables, sends, gets, puts, uploads, deletes, lists, looksForMissing } = needs;

@@ -34,17 +34,21 @@ const SHARED: Readonly<Record<string, readonly string[]>> = {
   records: ['core'],
   parsers: ['core', 'records'],
   formats: ['core', 'records', 'landing'],
+  sinks: ['core', 'clients', 'records', 'parsers', 'formats'],
   pipelines: ['core', 'connectors', 'landing'],
+  uploads: [
+    ...['core', 'tables', 'queue', 'landing', 'nodes', 'records', 'parsers', 'connectors', 'pipelines', 'sinks', 'secrets'],
+  ],
   jobs: ['core', 'tables', 'queue', 'landing', 'buckets', 'connectors'],
   listing: ['core', 'connectors', 'nodes', 'partitions'],
   refresh: [
     ...['core', 'tables', 'queue', 'landing', 'secrets', 'nodes', 'partitions', 'runs'],
-    ...['buckets', 'jobs', 'connectors', 'pipelines', 'listing'],
+    ...['buckets', 'jobs', 'connectors', 'pipelines', 'listing', 'uploads'],
   ],
-  steps: ['core', 'queue', 'landing', 'secrets', 'nodes', 'runs', 'jobs', 'connectors', 'listing', 'refresh'],
+  steps: ['core', 'queue', 'landing', 'secrets', 'nodes', 'runs', 'jobs', 'connectors', 'listing', 'refresh', 'uploads'],
   operations: [
     ...['core', 'sqlite', 'tables', 'queue', 'landing', 'secrets', 'nodes', 'partitions', 'runs', 'buckets', 'jobs'],
-    ...['clients', 'connectors', 'pipelines', 'listing', 'refresh', 'steps'],
+    ...['clients', 'connectors', 'records', 'parsers', 'pipelines', 'sinks', 'uploads', 'listing', 'refresh', 'steps'],
   ],
 };
 
@@ -53,7 +57,9 @@ const SHARED_TYPES: Readonly<Record<string, readonly string[]>> = {
   queue: ['nodes'],
   landing: ['nodes', 'partitions', 'pipelines'],
   runs: ['queue'],
-  connectors: ['pipelines', 'secrets'],
+  connectors: ['pipelines', 'secrets', 'parsers'],
+  pipelines: ['parsers', 'sinks'],
+  sinks: ['landing'],
   refresh: ['backends'],
   jobs: ['nodes'],
   operations: ['backends'],

@@ -75,6 +75,8 @@ export {
   SourceTruncatedError,
 } from './connectors/connector.ts';
 export { type DapOptions, dap } from './connectors/dap/dap.ts';
+export { type DisOptions, type DisStart, dis } from './connectors/dis/dis.ts';
+export type { Framing } from './connectors/dis/framing.ts';
 export { type FilesOptions, files } from './connectors/files/files.ts';
 export { type GoogleSheetsOptions, googleSheets } from './connectors/google-sheets/google-sheets.ts';
 export { AddressRefusedError } from './connectors/http/addresses.ts';

@@ -4,6 +4,7 @@ import { functionBundles } from './bundles.ts';
 import { smallFiles } from './files.ts';
 import { flat, flatChanged } from './flat.ts';
 import { httpObject } from './http.ts';
+import { csvParsing, ndjsonParsing } from './parsing.ts';
 import { prefixes } from './prefixes.ts';
 
 export const CASES: readonly BenchCase[] = [
@@ -13,5 +14,7 @@ export const CASES: readonly BenchCase[] = [
   smallFiles,
   httpObject,
   awsObject,
+  csvParsing,
+  ndjsonParsing,
   functionBundles,
 ];

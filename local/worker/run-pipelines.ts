@@ -4,6 +4,7 @@ import { pollJobFunction } from '../../functions/poll-job/handler.ts';
 import { queueHandler } from '../../functions/queue-function.ts';
 import { readBytesFunction } from '../../functions/read-bytes/handler.ts';
 import { runtimeOf } from '../../functions/runtime.ts';
+import { streamUploadFunction } from '../../functions/stream-upload/handler.ts';
 import type { Backend } from '../../shared/backends/backend.ts';
 import { hours, minutes } from '../../shared/core/units.ts';
 import { sweepJobs } from '../../shared/jobs/executor.ts';
@@ -33,6 +34,7 @@ export function queueHandlers(backend: Backend, deps: RefreshDeps): Record<(type
     'poll-job': queueHandler(pollJobFunction, runtime) as unknown as QueueHandler,
     'read-bytes': queueHandler(readBytesFunction, runtime) as unknown as QueueHandler,
     'finish-refresh': queueHandler(finishRefreshFunction, runtime) as unknown as QueueHandler,
+    'stream-upload': queueHandler(streamUploadFunction, runtime) as unknown as QueueHandler,
   };
 }
 

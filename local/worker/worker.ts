@@ -35,6 +35,7 @@ const BATCH_SIZE: Readonly<Record<QueueName, number>> = {
   'poll-job': 10,
   'read-bytes': 1,
   'finish-refresh': 1,
+  'stream-upload': 1,
 };
 /** A message is not delivered again while its function may still run. */
 const VISIBILITY_MARGIN_SECONDS = 30;

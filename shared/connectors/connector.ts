@@ -1,6 +1,7 @@
 import { IngestError } from '../core/errors.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { Logger } from '../core/logger.ts';
+import type { ParserOptions } from '../parsers/formats.ts';
 import type { AsyncConnector } from './async/async-connector.ts';
 
 /**
@@ -99,6 +100,22 @@ export interface ListRun extends RunInfo {
   position(position: JsonValue): void;
   /** Something people should know; kept with the run. */
   warn(message: string): Promise<void>;
+  /**
+   * Takes what the source says is for one pipeline alone ({@link Source.exclusive}), for all runs to come, and keeps `note`
+   * with it: the first one counts. A pipeline that is no longer defined, or uses it no more, holds nothing. Absent where
+   * nothing may be written.
+   *
+   * @throws {ExclusiveUseError} another pipeline has it
+   */
+  claim?(note: JsonObject): Promise<Claim>;
+}
+
+/** What {@link ListRun.claim} holds. */
+export interface Claim {
+  /** Drawn when it was first taken: tells apart two installations with a pipeline of one name. */
+  readonly id: string;
+  /** What was kept when it was first taken. */
+  readonly note: JsonObject;
 }
 
 export interface FinishedJob {
@@ -132,6 +149,10 @@ export interface ReadRun extends RunInfo {
   readonly resumeAtByte: number;
   /** How many rows the partition holds, where the connector sees them; kept with what has landed. The last one told counts. */
   rows?(count: number): void;
+  /** Facts people should know of what lands, kept with it; at most 4 KiB of JSON. The last ones told count. */
+  facts?(facts: JsonObject): void;
+  /** Something people should know; kept with the run. */
+  warn?(message: string): Promise<void>;
 }
 
 export interface Acknowledgement {
@@ -162,8 +183,21 @@ export interface Source {
    * pipeline comes from a file, the text of this file takes its place.
    */
   readonly identityIsText?: boolean;
+  /** Names what only one pipeline may use at a time, such as a consumer of a stream: see {@link ListRun.claim}. */
+  readonly exclusive?: string;
+  /** How its partitions are read as rows; default: as the pipeline says. */
+  records?(path: readonly string[]): SourceRecords | undefined;
   /** The connectors for the external jobs it lists, where they are no built-in ones. */
   readonly asyncConnectors?: readonly AsyncConnector[];
+}
+
+/** What a source knows of the rows of one of its partitions. */
+export interface SourceRecords {
+  /** Rows of equal tables belong together. */
+  readonly table?: string;
+  /** `snapshot`: rows of a new generation; `changes`: upserts and deletes to apply; default `rows`, the partition's own. */
+  readonly change?: 'snapshot' | 'changes' | 'rows';
+  readonly parser?: ParserOptions;
 }
 
 /** What a listing yielded is not a node: the message names the field, the limit and what was got. */
@@ -198,6 +232,13 @@ export class JobGoneError extends IngestError {
 }
 
 export const JOB_GONE = 'JobGone';
+
+/** What only one pipeline may use, another one has. */
+export class ExclusiveUseError extends IngestError {
+  override readonly name = 'ExclusiveUseError';
+  readonly code = 'ExclusiveUse';
+  readonly retryable = false;
+}
 
 /** The source answered that it will not: not found, forbidden, bad request. */
 export class SourceRefusedError extends IngestError {

@@ -112,8 +112,7 @@ function leaf(type: ColumnType): Leaf {
     case 'timestamp':
       return timestampLeaf(type.unit, type.zoned);
     case 'json':
-      // Without the older mark, on which the library would make text of it once more.
-      return { type: 'BYTE_ARRAY', logical_type: { type: 'JSON' }, encode: (value) => Buffer.from(value as string) };
+      return { type: 'BYTE_ARRAY', converted_type: 'JSON', logical_type: { type: 'JSON' }, encode: asIs };
     case 'struct':
       // Parquet has no group of nothing.
       return { ...TEXT, encode: () => '{}' };
@@ -160,4 +159,11 @@ function timestampLeaf(unit: 'ms' | 'us' | 'ns', zoned: boolean): Leaf {
 function within64(count: bigint): bigint {
   if (count >= LONG_MIN && count <= LONG_MAX) return count;
   throw new RangeError('it has more than 64 bits');
+}
+
+/** The element as the library is to write its values: of json it would make text once more. */
+export function asWritten(element: SchemaElement): SchemaElement {
+  return element.converted_type === 'JSON'
+    ? { ...element, converted_type: 'UTF8', logical_type: { type: 'STRING' } }
+    : element;
 }

@@ -4,7 +4,7 @@ import { MIB } from '../core/units.ts';
 import type { Value } from '../records/column-type.ts';
 import type { Row, Schema } from '../records/schema.ts';
 import type { FormatSettings } from './options.ts';
-import { parquetSchema } from './parquet-schema.ts';
+import { asWritten, parquetSchema } from './parquet-schema.ts';
 import { type FileEncoder, UnwritableValueError } from './writer.ts';
 
 const CODECS = { none: 'UNCOMPRESSED', gzip: 'GZIP', zstd: 'ZSTD', snappy: 'SNAPPY' } as const;
@@ -16,7 +16,7 @@ export function parquetFile(schema: Schema, { compression, rowGroupRows }: Forma
   const bytes = new SpillingWriter();
   const writer = new ParquetWriter({
     writer: bytes,
-    schema: elements,
+    schema: elements.map(asWritten),
     codec: CODECS[compression],
     compressors: { GZIP: (input) => gzipSync(input), ZSTD: (input) => zstdCompressSync(input) },
     createdBy: 'landfall',
@@ -61,6 +61,8 @@ export function parquetFile(schema: Schema, { compression, rowGroupRows }: Forma
     },
     async end() {
       if (rows > 0) flush();
+      // Only the directory says what is json.
+      writer.schema = elements;
       void writer.finish();
       return [bytes.take()];
     },

@@ -44,12 +44,17 @@ export const bucketOf = (
   { pipeline, taskType, connection = '' }: JobRecord,
 ) => `${pipeline}#${kind}#${taskType}#${connection}`;
 
-/** @returns until when to wait before the connector may be called; undefined if it may be at once */
-export async function waitForCall(kind: 'write' | 'read', look: Look): Promise<EpochMs | undefined> {
+/**
+ * A token of the future is kept until its time has come: who asked for another then would be pushed back by all who did the same.
+ *
+ * @returns what to record if the connector may not be called before later; undefined if it may be at once
+ */
+export async function waitForCall(kind: 'write' | 'read', look: Look): Promise<Findings | undefined> {
   const { job, tasks, deps } = look;
   const { polling } = tasks.service.typeOf(job.taskType, job.taskTypeVersion);
   const rate: Rate = { perSecond: polling.callsPerSecond ?? CALLS_PER_SECOND, burst: polling.burst ?? BURST };
-  return later(await deps.buckets.reserve(bucketOf(kind, job), rate, nowOf(deps)), look);
+  const callAt = job.callAt ?? (await deps.buckets.reserve(bucketOf(kind, job), rate, nowOf(deps)));
+  return later(callAt, look) === undefined ? undefined : { fields: { callAt, dueAt: callAt } };
 }
 
 export const later = (slot: EpochMs, { deps }: Look): EpochMs | undefined =>
@@ -81,15 +86,24 @@ export function failed(error: unknown, look: Look, phase: 'FAILED' | 'RETRYABLE_
  * @returns the error to give up with, once there were too many
  */
 export function callFailed(error: unknown, look: Look): Findings | { readonly giveUp: JobGivenUpError } {
-  const { job, deps } = look;
+  const findings = callAgain(error, look);
+  const { retryableErrors = 0, otherErrors = 0 } = findings.fields;
+  if (retryableErrors <= RETRYABLE_MAX && otherErrors <= OTHER_MAX) return findings;
+  return { giveUp: new JobGivenUpError(retryableErrors + otherErrors, error) };
+}
+
+/** A call failed and is made again, each time later, however often it fails. */
+export function callAgain(error: unknown, { job, deps }: Look): Findings {
   const facts = errorFacts(error, deps.redactor.redact);
   const retryableErrors = (job.retryableErrors ?? 0) + (facts.retryable ? 1 : 0);
   const otherErrors = (job.otherErrors ?? 0) + (facts.retryable ? 0 : 1);
-  if (retryableErrors > RETRYABLE_MAX || otherErrors > OTHER_MAX)
-    return { giveUp: new JobGivenUpError(retryableErrors + otherErrors, error) };
   const wait = backoffMs(retryableErrors + otherErrors - 1, deps.random, ERROR_BACKOFF, retryAfterMs(error) ?? 1000);
   return { fields: { retryableErrors, otherErrors, lastError: facts, dueAt: addMs(nowOf(deps), wait) } };
 }
+
+/** Has a job that failed another attempt? What the run before used up counts for this one no more. */
+export const hasRetries = ({ attempt, budgetFrom }: JobRecord, request: JobRequest | undefined): boolean =>
+  attempt - budgetFrom < (request?.taskTemplate.metadata?.retries ?? 0);
 
 /** Nothing failed: the errors before are over. */
 export const WENT_WELL: readonly string[] = ['retryableErrors', 'otherErrors', 'lastError'];

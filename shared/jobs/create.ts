@@ -13,7 +13,7 @@ import {
   waitForCall,
 } from './calls.ts';
 import { type Findings, type Look, nowOf } from './deps.ts';
-import type { JobRequest } from './store.ts';
+import type { JobRecord, JobRequest } from './store.ts';
 
 /** Makes the external job, once: when its turn comes, and with a token by which the service knows it again. */
 export async function createJob(look: Look): Promise<Findings> {
@@ -22,10 +22,11 @@ export async function createJob(look: Look): Promise<Findings> {
   if (!request) return failed(new BadTaskSpecificationError('nobody wrote down what the job is'), look);
   const type = tasks.service.typeOf(job.taskType, job.taskTypeVersion, request.taskTemplate);
 
-  const waits = await turnOf(look, request);
-  if (waits) return waits;
-  const wait = await waitForCall('write', look);
-  if (wait !== undefined) return { fields: { dueAt: wait } };
+  const turn = await turnOf(look, request);
+  if ('waits' in turn) return turn.waits;
+  const waits = await waitForCall('write', look);
+  // Whose turn it is keeps it until the call may be made.
+  if (waits) return { fields: { ...turn, ...waits.fields } };
 
   if (job.tried && !type.createIsIdempotent) return findJob(look, request);
   // Noted before the call: should this function be cut off in it, nobody may take the job for not begun.
@@ -37,7 +38,8 @@ export async function createJob(look: Look): Promise<Findings> {
     if (!isRetryable(error)) return failed(error, look);
     const findings = callFailed(error, look);
     if ('giveUp' in findings) return failed(findings.giveUp, look);
-    return { ...findings, ...(madeNothing(error) ? { clears: ['tried'] } : {}) };
+    // The call counts as a start, whatever came of it: the next one takes another turn.
+    return { ...findings, clears: madeNothing(error) ? ['slotAt', 'tried'] : ['slotAt'] };
   }
 }
 
@@ -48,7 +50,7 @@ const madeNothing = (error: unknown) => error instanceof ConnectorError && error
  * A job may begin when its connection has a place for it and the source's own limit of starts allows it: the time of that is
  * reserved once, so a hundred jobs that wait ask only when their turn has come.
  */
-async function turnOf(look: Look, { taskTemplate }: JobRequest): Promise<Findings | undefined> {
+async function turnOf(look: Look, { taskTemplate }: JobRequest): Promise<Turn> {
   const { job, tasks, deps } = look;
   const now = nowOf(deps);
   const { polling } = tasks.service.typeOf(job.taskType, job.taskTypeVersion);
@@ -56,14 +58,17 @@ async function turnOf(look: Look, { taskTemplate }: JobRequest): Promise<Finding
     const holder = `${job.node}#${job.attempt}`;
     const until = addMs(now, PLACE_KEPT);
     if (!(await deps.buckets.enter(bucketOf('places', job), holder, job.maxConcurrent, now, until)))
-      return waiting(`waits for one of ${job.maxConcurrent} places`, nextLook(look, 3), look);
+      return { waits: waiting(`waits for one of ${job.maxConcurrent} places`, nextLook(look, 3), look) };
   }
   const perMinute = taskTemplate.metadata?.startsPerMinute ?? polling.startsPerMinute;
-  if (perMinute === undefined || job.slotAt !== undefined) return undefined;
+  if (perMinute === undefined || job.slotAt !== undefined) return {};
   const slotAt = await deps.buckets.reserve(bucketOf('start', job), { perSecond: perMinute / 60, burst: 1 }, now);
-  if (later(slotAt, look) === undefined) return undefined;
-  return waiting(`waits for its turn: ${perMinute} may begin in a minute`, slotAt, look, { slotAt });
+  if (later(slotAt, look) === undefined) return { slotAt };
+  return { waits: waiting(`waits for its turn: ${perMinute} may begin in a minute`, slotAt, look, { slotAt }) };
 }
+
+/** Either the job waits, or it has a turn, which may be one of now. */
+type Turn = { readonly waits: Findings } | Pick<JobRecord, 'slotAt'>;
 
 /** No attempt stands longer, so a place that was never given back is free again. */
 const PLACE_KEPT = days(2);

@@ -5,7 +5,7 @@ import { addMs, type EpochMs, ms } from '../core/units.ts';
 import type { PollJobMessage } from '../queue/messages.ts';
 import { messageJson } from '../queue/outgoing.ts';
 import { DELAY_MAX_SECONDS } from '../queue/queue.ts';
-import { bucketOf, failed } from './calls.ts';
+import { bucketOf, failed, hasRetries } from './calls.ts';
 import { createJob } from './create.ts';
 import { type ExecutorDeps, type Findings, type Look, nowOf, type PipelineTasks } from './deps.ts';
 import { getJob } from './get.ts';
@@ -138,8 +138,7 @@ async function finish(job: JobRecord, deps: ExecutorDeps): Promise<void> {
 async function tryAgain(job: JobRecord, deps: ExecutorDeps): Promise<boolean> {
   const { pipeline, node, attempt, notify, openedIn, budgetFrom, deadlineAt } = job;
   const request = await deps.jobs.request(pipeline, node);
-  const retries = request?.taskTemplate.metadata?.retries ?? 0;
-  if (!request || attempt - budgetFrom >= retries || !(await deps.isWanted(job))) return false;
+  if (!request || !hasRetries(job, request) || !(await deps.isWanted(job))) return false;
   const carried = { notify, openedIn, budgetFrom, ...(deadlineAt === undefined ? {} : { deadlineAt }) };
   const next = { pipeline, node, attempt: attempt + 1 };
   await openAttempt(next, request, carried, retryDelayMs(attempt - budgetFrom, deps.random), deps);

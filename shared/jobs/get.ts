@@ -2,7 +2,17 @@ import type { Resource } from '../connectors/async/async-connector.ts';
 import { isTerminal } from '../connectors/async/phases.ts';
 import { IngestError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
-import { callFailed, callOf, ended, externalJob, failed, nextLook, WENT_WELL, waitForCall } from './calls.ts';
+import {
+  callFailed,
+  callOf,
+  ended,
+  externalJob,
+  failed,
+  hasRetries,
+  nextLook,
+  WENT_WELL,
+  waitForCall,
+} from './calls.ts';
 import { type Findings, type Look, nowOf } from './deps.ts';
 import { jobOutputsKey } from './keys.ts';
 import { stopping } from './stop.ts';
@@ -14,8 +24,8 @@ export async function getJob(look: Look): Promise<Findings> {
   const { job, tasks, deps } = look;
   const over = timedOut(job, nowOf(deps));
   if (over !== undefined) return timeOut(over, look);
-  const wait = await waitForCall('read', look);
-  if (wait !== undefined) return { fields: { dueAt: wait } };
+  const waits = await waitForCall('read', look);
+  if (waits) return waits;
   let resource: Resource;
   try {
     resource = await tasks.service.get(externalJob(look), callOf(look));
@@ -24,7 +34,7 @@ export async function getJob(look: Look): Promise<Findings> {
     // What the service does not know any more has no further state.
     if (error instanceof IngestError && error.code === 'ResourceGone') return failed(error, look);
     const findings = callFailed(error, look);
-    return 'giveUp' in findings ? stopping('FAILED', findings.giveUp, look) : findings;
+    return 'giveUp' in findings ? stopping('FAILED', findings.giveUp, look, true) : findings;
   }
   return isTerminal(resource.phase) ? finalOf(resource, look) : underWay(resource, look);
 }
@@ -57,9 +67,16 @@ async function finalOf(resource: Resource, look: Look): Promise<Findings> {
   if (phase === 'SUCCEEDED') return storeOutputs(resource.outputs ?? {}, told, look);
   const code = resource.error?.code ?? (phase === 'ABORTED' ? 'JobAborted' : 'JobFailed');
   const error = new JobFailedError(code, look.job, phase, message);
-  const end = phase as 'ABORTED' | 'FAILED' | 'RETRYABLE_FAILED';
-  const findings = failed(error, look, end === 'RETRYABLE_FAILED' ? end : 'FAILED');
-  return { ...findings, fields: { ...findings.fields, ...told, phase: end } };
+  if (phase === 'RETRYABLE_FAILED') {
+    const { job, deps } = look;
+    const findings = hasRetries(job, await deps.jobs.request(job.pipeline, job.node))
+      ? // What is left of it goes before another is made.
+        stopping(phase, error, look, true)
+      : failed(error, look, phase);
+    return { ...findings, fields: { ...findings.fields, ...told, phase } };
+  }
+  const findings = failed(error, look);
+  return { ...findings, fields: { ...findings.fields, ...told, phase: phase as 'ABORTED' | 'FAILED' } };
 }
 
 /** Written once: whoever comes second finds the first. */

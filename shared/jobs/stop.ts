@@ -1,19 +1,24 @@
 import { isTerminal } from '../connectors/async/phases.ts';
 import { errorFacts, IngestError } from '../core/errors.ts';
 import { addMs, hours } from '../core/units.ts';
-import { callFailed, callOf, createRequest, ended, externalJob, nextLook, waitForCall } from './calls.ts';
+import { callAgain, callOf, createRequest, ended, externalJob, nextLook, WENT_WELL, waitForCall } from './calls.ts';
 import { type Findings, type Look, nowOf } from './deps.ts';
 import type { JobStop } from './store.ts';
 
 /** After this nobody tries any more to stop a job, and somebody is told. */
 const STOPS_WITHIN = hours(24);
 
-/** From now on the job is being stopped, and then it has failed, or was aborted, for this reason. */
-export function stopping(phase: JobStop['phase'], error: unknown, { job, deps }: Look): Findings {
+/**
+ * From now on the job is being stopped, and then it has failed, or was aborted, for this reason.
+ *
+ * @param once nobody waits for the service to take it: it did not answer, or has nothing left to stop
+ */
+export function stopping(phase: JobStop['phase'], error: unknown, { job, deps }: Look, once = false): Findings {
   const now = nowOf(deps);
-  const facts = errorFacts(error, deps.redactor.redact);
-  // Within the same look nothing more is asked of the service: one call each.
-  return { fields: { status: 'CANCELLING', stop: job.stop ?? { phase, error: facts }, cancelledAt: now, dueAt: now } };
+  const stop = job.stop ?? { phase, error: errorFacts(error, deps.redactor.redact), ...(once ? { once } : {}) };
+  // Within the same look nothing more is asked of the service: one call each. The errors of before were of other calls.
+  const clears = ['retryableErrors', 'otherErrors'];
+  return { fields: { status: 'CANCELLING', stop, cancelledAt: now, dueAt: now }, clears };
 }
 
 /** Stops the job; once the service has taken that, waits for its end. A job that failed by a limit of ours is not waited for. */
@@ -21,33 +26,35 @@ export async function stopJob(look: Look): Promise<Findings> {
   const { job, deps } = look;
   const stop: JobStop = job.stop ?? { phase: 'ABORTED', error: errorFacts(new JobAbortedError()) };
   const over = () => ended(stop.phase, look, { error: stop.error, message: stop.error.message });
-  if (nowOf(deps) >= addMs(job.cancelledAt ?? job.createdAt, STOPS_WITHIN)) {
+  const mayStillRun = (error?: unknown) => {
     const { pipeline, node, attempt, taskType } = job;
-    deps.log.error('an external job could not be stopped and may still run', { pipeline, node, attempt, taskType });
+    const facts = { pipeline, node, attempt, taskType, ...(error ? { error: errorFacts(error) } : {}) };
+    deps.log.error('an external job could not be stopped and may still run', facts);
     deps.log.error('metric', { metric: 'JobsNotStopped', value: 1 });
     return over();
-  }
+  };
+  if (nowOf(deps) >= addMs(job.cancelledAt ?? job.createdAt, STOPS_WITHIN)) return mayStillRun();
   if (job.handle === undefined) {
     const handle = job.tried ? await handleOfUnanswered(look) : undefined;
     return handle ? { fields: { handle, dueAt: nowOf(deps) } } : over();
   }
-  const wait = await waitForCall(job.deleted ? 'read' : 'write', look);
-  if (wait !== undefined) return { fields: { dueAt: wait } };
+  const waits = await waitForCall(job.deleted ? 'read' : 'write', look);
+  if (waits) return waits;
   try {
     if (!job.deleted) {
       await look.tasks.service.delete(externalJob(look), callOf(look));
       if (stop.phase !== 'ABORTED') return over();
-      return { fields: { deleted: true, dueAt: nextLook(look, 0) } };
+      return { fields: { deleted: true, dueAt: nextLook(look, 0) }, clears: WENT_WELL };
     }
     const { phase } = await look.tasks.service.get(externalJob(look), callOf(look));
     if (isTerminal(phase)) return over();
-    return { fields: { dueAt: nextLook(look, job.poll) } };
+    return { fields: { dueAt: nextLook(look, job.poll) }, clears: WENT_WELL };
   } catch (error) {
     look.signal.throwIfAborted();
     if (error instanceof IngestError && error.code === 'ResourceGone') return over();
+    if (isTerminal(job.phase)) return over();
     // However often it fails: the job costs somebody something until it is stopped.
-    const findings = callFailed(error, { ...look, job: { ...job, retryableErrors: 0, otherErrors: 0 } });
-    return 'giveUp' in findings ? over() : findings;
+    return stop.once ? mayStillRun(error) : callAgain(error, look);
   }
 }
 

@@ -47,6 +47,8 @@ export interface JobRecord {
   readonly holder?: string;
   /** When this attempt may call `create`, as the bucket said. */
   readonly slotAt?: EpochMs;
+  /** When the next call may be made, as its bucket said; gone once a look made it. */
+  readonly callAt?: EpochMs;
   /** `create` was called and may have made a job. */
   readonly tried?: boolean;
   /** Errors in a row, of calls that may go well when repeated, and of others. */
@@ -81,6 +83,8 @@ export interface JobRecord {
 export interface JobStop {
   readonly phase: 'ABORTED' | 'FAILED' | 'RETRYABLE_FAILED';
   readonly error: ErrorFacts;
+  /** The service is asked once, whatever comes of it. */
+  readonly once?: boolean;
 }
 
 export interface Notify {
@@ -179,7 +183,7 @@ export class JobStore {
   /** Records what a look found, and that the next one is another. Only who holds the job may. */
   record(key: JobKey, holder: string, fields: Partial<JobRecord>, clears: readonly string[] = []) {
     const set = fieldsOf(fields);
-    const remove = ['holder', 'leasedUntil', ...clears].filter((name) => set[name] === undefined);
+    const remove = ['holder', 'leasedUntil', 'callAt', ...clears].filter((name) => set[name] === undefined);
     return this.#update(key, { set, remove, increment: { poll: 1 } }, [equals('holder', holder)]);
   }
 

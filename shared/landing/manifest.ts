@@ -44,6 +44,8 @@ export interface NodeManifest {
   readonly node: string;
   readonly kind: NodeKind;
   readonly path: readonly string[];
+  /** How many shards its children are spread over; a shard without any has no part. Not of a feed. */
+  readonly shards?: number;
   readonly parts: readonly { readonly shard: number; readonly key: string }[];
   readonly totals: Totals;
   /** Of a feed: only entries of these numbers are shown, `[from, to)`. */

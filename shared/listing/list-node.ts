@@ -1,4 +1,5 @@
 import {
+  type Claim,
   CURSOR_MAX_BYTES,
   DEPTH_MAX,
   type FeedProgress,
@@ -35,6 +36,7 @@ export interface ListNodeOptions {
   readonly log: Logger;
   readonly metric: (name: string, value: number) => void;
   readonly warn: (message: string) => Promise<void>;
+  readonly claim?: (note: JsonObject) => Promise<Claim>;
 }
 
 const PROGRESS_EVERY = 1024;
@@ -53,8 +55,22 @@ export async function listNode(
   into: Listing | FeedListing,
   options: ListNodeOptions,
 ): Promise<ListingEnd> {
-  const { pipeline, run, path, metadata, strict, deadline, stopWithinMs, log, metric, warn, resumeFrom, job, feed } =
-    options;
+  const {
+    pipeline,
+    run,
+    path,
+    metadata,
+    strict,
+    deadline,
+    stopWithinMs,
+    log,
+    metric,
+    warn,
+    claim,
+    resumeFrom,
+    job,
+    feed,
+  } = options;
   let stopAt: { readonly cursor: JsonValue } | undefined;
   let taken = 0;
   const listRun: ListRun = {
@@ -66,6 +82,7 @@ export async function listNode(
     signal: deadline.signal,
     remainingMs: () => deadline.remainingMs(),
     warn,
+    ...(claim ? { claim } : {}),
     ...(resumeFrom === undefined ? {} : { resumeFrom }),
     ...(job ? { job } : {}),
     ...(feed ? { feed } : {}),

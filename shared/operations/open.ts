@@ -21,6 +21,7 @@ import { RunStore } from '../runs/store.ts';
 import { cachedSecrets } from '../secrets/cached.ts';
 import type { Secrets } from '../secrets/secrets.ts';
 import { meteredTables } from '../tables/metered.ts';
+import { SinkStore } from '../uploads/store.ts';
 
 export interface OpenRefreshOptions {
   readonly backend: Backend;
@@ -65,6 +66,8 @@ export function openRefresh({
     jobs: new JobStore(tables.jobs),
     buckets: new BucketStore(tables.buckets, Math.random),
     tasksOf: noTasks,
+    sinks: new SinkStore(tables.runs),
+    secrets,
     queues: meter ? meteredQueues(backend.queues, meter) : backend.queues,
     objects: meter ? meteredObjects(backend.objects, meter) : backend.objects,
     spoolFolder,

@@ -22,7 +22,7 @@ export function rawParser(options: CommonOptions): Parser {
         let offset = 0;
         for await (const chunk of decompress(chunks, common, run, counters)) {
           for (let from = 0; from < chunk.length; from += PIECE_BYTES) {
-            const piece = chunk.slice(from, from + PIECE_BYTES);
+            const piece = new Uint8Array(chunk.subarray(from, from + PIECE_BYTES));
             yield { schema: SCHEMA, rows: [[BigInt(offset), piece]], firstRow: counters.rows };
             counters.rows += 1;
             offset += piece.length;

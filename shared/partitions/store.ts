@@ -88,6 +88,8 @@ export interface Landed {
   readonly objects: readonly LandedObject[];
   /** As the connector counted them, where it did. */
   readonly rows?: number;
+  /** What the connector told of these bytes, where it did. */
+  readonly facts?: JsonObject;
 }
 
 export interface LandedObject {

@@ -6,6 +6,8 @@ import { InvalidInputError } from '../core/errors.ts';
 import { idOf } from '../core/ids.ts';
 import { canonicalJson, isObject, type JsonValue } from '../core/json.ts';
 import { checkKeyTemplate } from '../landing/key-template.ts';
+import type { ParserOptions } from '../parsers/formats.ts';
+import type { StreamSink } from '../sinks/sink.ts';
 import { checkSchedule } from './schedule.ts';
 
 /** What a user writes in `pipelines/`: one source, when it is refreshed, and how its bytes land. */
@@ -27,6 +29,8 @@ export interface PipelineOptions {
   /** Spreads scheduled starts over so many minutes; 0 (default) to 1,440. */
   readonly jitterMinutes?: number;
   readonly land?: LandOptions;
+  /** Places that follow what is published. */
+  readonly sinks?: readonly StreamSink[];
   /**
    * What an error in one partition does. `connector` (default) fails the run and publishes nothing; `partition` (default in feeds) goes on without
    * it, and the run ends PARTIAL; a threshold goes on until so many have failed.
@@ -70,6 +74,8 @@ export interface LandOptions {
    * `name`, `run`, and those of the metadata. What tells versions apart is added behind it. Default: by hash.
    */
   readonly key?: string;
+  /** How a landed partition is read as rows, by sinks and `landfall preview`. It changes nothing of what lands. */
+  readonly parser?: ParserOptions;
 }
 
 export type FailurePolicy = 'connector' | 'partition' | { readonly count?: number; readonly percent?: number };
@@ -106,7 +112,7 @@ export interface Pipeline
   readonly failurePolicy?: FailurePolicy;
   readonly longReads?: 'cursor' | 'fail';
   readonly retainDays?: number;
-  readonly land: Required<Omit<LandOptions, 'key'>> & Pick<LandOptions, 'key'>;
+  readonly land: Required<Omit<LandOptions, 'key' | 'parser'>> & Pick<LandOptions, 'key' | 'parser'>;
   /** Of the connector's code and options, and of how the bytes land: if it changes, everything is read again. */
   readonly versions: string;
 }
@@ -127,8 +133,10 @@ const SPEC = {
       format: { kind: 'string', oneOf: ['raw'] },
       compression: { kind: 'string', oneOf: ['none', 'gzip', 'zstd'] },
       key: { kind: 'string', min: 1 },
+      parser: { kind: 'object' },
     },
   },
+  sinks: { kind: 'array', of: 'object', default: [] },
   failurePolicy: { kind: ['string', 'object'] },
   retries: { kind: 'integer', min: 0, max: 20, default: 5 },
   strategy: { kind: 'string', oneOf: ['mirror', 'upsert'], default: 'mirror' },
@@ -161,6 +169,7 @@ export function definePipeline(options: PipelineOptions): Pipeline {
     complaints.push(`"name" must be lower-case letters, digits and hyphens, got ${JSON.stringify(checked.name)}`);
   }
   if (!isSource(checked.source)) complaints.push('"source" must be made by a connector such as files(…) or code(…)');
+  complaints.push(...checkSinks(checked.sinks));
   complaints.push(...checkFailurePolicy(checked.failurePolicy), ...checkSchedule(checked.schedule, checked.timezone));
   if (checked.land?.key !== undefined) complaints.push(...checkKeyTemplate(checked.land.key));
   if (complaints.length > 0) throw new InvalidInputError(`${name}: ${complaints.join('; ')}`);
@@ -191,6 +200,21 @@ function isSource(source: Source): boolean {
     isObject(connector) &&
     [connector.context, connector.listObjects, connector.readBytes].every((method) => typeof method === 'function')
   );
+}
+
+/** Names tell where each is: two of one name would take turns with one place. */
+function checkSinks(sinks: readonly StreamSink[]): string[] {
+  const complaints: string[] = [];
+  const names = new Set<string>();
+  for (const { type, name, open } of sinks) {
+    if (typeof type !== 'string' || typeof open !== 'function')
+      complaints.push('"sinks" must be made by sinks such as sqlDatabase(…)');
+    else if (!NAME.test(name) || name.length > 63)
+      complaints.push(`the name of a sink must be lower-case letters, digits and hyphens, got ${JSON.stringify(name)}`);
+    else if (names.has(name)) complaints.push(`two sinks have the name "${name}": give one of them another`);
+    names.add(name);
+  }
+  return complaints;
 }
 
 function checkFailurePolicy(policy: FailurePolicy | undefined): string[] {

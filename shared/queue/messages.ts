@@ -42,6 +42,12 @@ export interface PollJobMessage extends MessageBase {
   readonly poll: number;
 }
 
+/** Bring one sink of a pipeline to the newest published manifest. */
+export interface StreamUploadMessage {
+  readonly pipeline: string;
+  readonly sink: string;
+}
+
 /** The root is complete: publish and end the run. */
 export type FinishRefreshMessage = MessageBase;
 
@@ -107,6 +113,11 @@ export function parsePollJob(body: unknown): PollJobMessage {
     attempt: fields.integer('attempt'),
     poll: fields.integer('poll'),
   });
+}
+
+export function parseStreamUpload(body: unknown): StreamUploadMessage {
+  const fields = new Fields('stream-upload', body);
+  return fields.checked({ pipeline: fields.text('pipeline'), sink: fields.text('sink') });
 }
 
 export function parseFinishRefresh(body: unknown): FinishRefreshMessage {

@@ -1,7 +1,7 @@
 import { IngestError } from '../core/errors.ts';
 
 /** The queues of the bundle. Each has a dead-letter queue. */
-export const QUEUE_NAMES = ['list-objects', 'poll-job', 'read-bytes', 'finish-refresh'] as const;
+export const QUEUE_NAMES = ['list-objects', 'poll-job', 'read-bytes', 'finish-refresh', 'stream-upload'] as const;
 export type QueueName = (typeof QUEUE_NAMES)[number];
 
 /**

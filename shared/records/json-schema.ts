@@ -59,7 +59,7 @@ export function schemaOfDapTable(document: unknown, options: DapSchemaOptions = 
   const properties = isObject(node.properties) ? node.properties : {};
   const key = fieldsOf(resolved(properties.key, root), root, 0).map((field) => ({ ...field, nullable: false }));
   const value = fieldsOf(resolved(properties.value, root), root, 0).map((field) =>
-    nullability === 'lenient' ? { ...field, nullable: true } : field,
+    nullability === 'lenient' ? lenient(field) : field,
   );
   const metaColumns: Field[] = [
     { name: DAP_TS, type: TIMESTAMP, nullable: nullability === 'lenient' },
@@ -70,6 +70,14 @@ export function schemaOfDapTable(document: unknown, options: DapSchemaOptions = 
     key: key.map(({ name }) => name),
     ...(textOf(node) !== undefined && { description: textOf(node)! }),
   };
+}
+
+/** Null is allowed at every level. */
+const lenient = (field: Field): Field => ({ ...field, type: lenientType(field.type), nullable: true });
+
+function lenientType(type: ColumnType): ColumnType {
+  if (type.kind === 'struct') return { kind: 'struct', fields: type.fields.map(lenient) };
+  return type.kind === 'list' ? { kind: 'list', item: lenientType(type.item) } : type;
 }
 
 const DEPTH_MAX = 64;

@@ -4,10 +4,10 @@
  * behind the millisecond, and the years beyond ±271,821.
  */
 
-const DATE = /^(\d{4}|[+-]\d{4,6})-(\d\d)-(\d\d)$/;
+const DATE = /^(\d{4}|[+-]\d{4,9})-(\d\d)-(\d\d)$/;
 const TIME = /^(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?:[zZ])?$/;
 const TIMESTAMP =
-  /^((?:\d{4}|[+-]\d{4,6})-\d\d-\d\d)(?:[Tt ](\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?))?(?: ?([zZ]|[+-]\d\d(?::?\d\d)?| ?UTC))?$/;
+  /^((?:\d{4}|[+-]\d{4,9})-\d\d-\d\d)(?:[Tt ](\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?))?(?: ?([zZ]|[+-]\d\d(?::?\d\d)?| ?UTC))?$/;
 
 const DAY_SECONDS = 86_400;
 const DAYS_IN_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];

@@ -8,6 +8,7 @@ import type { NodeRecord, ShardKey, ShardRecord } from '../nodes/store.ts';
 import { wasRemoved } from '../partitions/diff.ts';
 import type { PartitionRecord } from '../partitions/store.ts';
 import type { Pipeline } from '../pipelines/define.ts';
+import { heldBySinks } from '../uploads/wake.ts';
 import { nowMs, type RefreshDeps } from './deps.ts';
 import { isWholeJob } from './job-children.ts';
 import { orphansOfMarks } from './orphans.ts';
@@ -20,8 +21,10 @@ import { ShownSince } from './shown-since.ts';
  * @returns how many objects were deleted
  */
 export async function collectGarbage(pipeline: Pipeline, deps: RefreshDeps, outOfTime: () => boolean): Promise<number> {
-  const upTo = await collectableRun(pipeline, deps);
-  if (upTo === undefined) return 0;
+  const newest = await collectableRun(pipeline, deps);
+  if (newest === undefined) return 0;
+  // What a sink has applied is where its next difference begins, so it counts as kept.
+  const upTo = Math.min(newest, await heldBySinks(pipeline, deps));
   const collector = new Collector(pipeline.name, upTo, deps);
   for await (const key of deps.objects.list(garbagePrefix(pipeline.name))) {
     if (runOfGarbageKey(key) > upTo || outOfTime()) break;

@@ -119,6 +119,7 @@ export class Completion {
       node: node.id,
       kind: node.kind,
       path: node.path,
+      ...(node.feed ? {} : { shards: node.layout.shards }),
       parts: ordered.flatMap(({ shard, part }) => (part ? [{ shard, key: part }] : [])),
       totals,
       ...(view ? { shown: view.shown } : {}),

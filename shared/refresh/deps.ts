@@ -14,6 +14,8 @@ import type { PartitionStore } from '../partitions/store.ts';
 import type { PipelineCatalog } from '../pipelines/catalog.ts';
 import type { Queues } from '../queue/queue.ts';
 import type { RunStore } from '../runs/store.ts';
+import type { Secrets } from '../secrets/secrets.ts';
+import type { SinkStore } from '../uploads/store.ts';
 import type { Sizes } from './sizes.ts';
 
 /** All that a refresh touches: every step gets it as an argument, so that a test or a simulation can be the world. */
@@ -32,6 +34,10 @@ export interface RefreshDeps {
   readonly buckets: BucketStore;
   /** The async connectors a pipeline may use, with its connections. */
   readonly tasksOf: (pipeline: string) => Promise<PipelineTasks>;
+  /** How far the sinks of pipelines are. */
+  readonly sinks: SinkStore;
+  /** For the sinks' credentials. */
+  readonly secrets: Secrets;
   readonly queues: Pick<Queues, 'send'>;
   readonly objects: Objects;
   /** Counts the requests to the backend; what a run took is kept with it, as counted by the process that ends it. */

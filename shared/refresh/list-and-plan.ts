@@ -10,6 +10,7 @@ import type { ListingLease } from '../nodes/store.ts';
 import { sameTotals } from '../nodes/totals.ts';
 import type { ListObjectsMessage } from '../queue/messages.ts';
 import { messageJson } from '../queue/outgoing.ts';
+import { claimSource } from './claim-source.ts';
 import { Completion } from './completion.ts';
 import { type Delivery, nowMs, type RefreshDeps } from './deps.ts';
 import { countFailure, endRun } from './failure.ts';
@@ -110,6 +111,7 @@ async function listed(
     log,
     metric: (name, value) => log.info('metric', { metric: name, value }),
     warn: (message) => deps.runs.warn(pipeline.name, run, deps.redactor.redact(message)),
+    claim: (note) => claimSource(pipeline, note, deps),
   });
   log.debug('listed', { children: listing.total, complete: end.complete });
   // A feed yields what is new; what it has not yielded yet is new at the next refresh.

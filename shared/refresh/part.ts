@@ -142,7 +142,9 @@ async function readItems(
     const { failed = 0 } = typeof unfinished === 'object' && !isReplaced(item, node?.feed) ? unfinished.totals : {};
     if (failed > 0) totals = addTotals(totals, { ...NO_TOTALS, failed, stale: shown ? 1 : 0 });
     const entry = item.kind === 'leaf' ? leafEntry(item) : nodeEntry(item, shown);
-    if (item.number !== undefined && !item.givenUp && (open || !entry)) missing.push(item.number);
+    // What is read again, since somebody forced it, stands until then.
+    const lacks = !entry || unfinished !== undefined;
+    if (item.number !== undefined && !item.givenUp && lacks) missing.push(item.number);
     if (!entry) continue;
     entries.push(entry);
     const own = entry.kind === 'leaf' ? { partitions: 1, bytes: entry.bytes, failed: 0 } : entry.totals;

@@ -13,6 +13,7 @@ import {
   type ShardKey,
   type ShardRecord,
 } from '../nodes/store.ts';
+import { wasRemoved } from '../partitions/diff.ts';
 import { groupDue } from '../partitions/groups.ts';
 import { numberKey, type PartitionRecord, type Reason } from '../partitions/store.ts';
 import type { OutgoingMessage } from '../queue/queue.ts';
@@ -163,7 +164,11 @@ async function planFeedShard(
       .map((one) => freshDue(one, writer.keyBase(one.child.name, one.child.metadata))),
   ];
   await writeGarbage(deps.objects, key.pipeline, task.run, droppedJobs(key, dropped));
-  const settled = dropped.map((item) => ({ item, action: item.gone ? ('delete' as const) : ('gone' as const) }));
+  // A mark of a plan that was not carried out is made anew.
+  const settled = dropped.map((item) => ({
+    item,
+    action: wasRemoved(item, shard.carried) ? ('delete' as const) : ('gone' as const),
+  }));
   await writer.settle(settled, committed, { carried: shard.carried, keepsProgress: (item) => !dropped.includes(item) });
   const groups = groupDue(due, deps.sizes.groupPartitions);
   await forEachLimit(
@@ -191,7 +196,7 @@ async function planFeedShard(
 
 function isDropped(item: PartitionRecord, keep: Kept, shard: ShardRecord): boolean {
   if (item.aside === 'tombstone') return false;
-  if (item.gone) return item.plan === shard.carried || item.number! < keep.from;
+  if (wasRemoved(item, shard.carried)) return true;
   const at = item.due === undefined ? (item.landed?.at ?? item.plannedAt) : undefined;
   return item.number! < keep.from || (at !== undefined && at < keep.since);
 }

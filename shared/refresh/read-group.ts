@@ -172,6 +172,8 @@ export class GroupReader {
         segmentBytes: this.#deps.sizes.segmentBytes,
         log,
         metric: (name, value) => log.info('metric', { metric: name, value }),
+        warn: (message) =>
+          this.#deps.runs.warn(this.#pipeline.name, this.#message.run, this.#deps.redactor.redact(message)),
       });
     } catch (error) {
       const cause = error instanceof SourceError ? error.cause : error;
@@ -210,8 +212,9 @@ export class GroupReader {
       claim.take = take;
     }
     const change = { set: attributes({ progress }), remove: ['lost'] };
-    if (!(await this.#deps.partitions.changeIfDue(this.#key, claim.now(), change)))
-      await this.#comesTooLate(claim.item, progress.segments);
+    const saved = await this.#deps.partitions.changeIfDue(this.#key, claim.now(), change);
+    // A newer plan that has not seen this checkpoint would not look for a segment that comes after it.
+    if (!saved || !(await this.#isPlanned())) await this.#comesTooLate(claim.item, progress.segments);
   }
 
   /** One conditional write makes the bytes real: still due, in this plan, with this fingerprint. */
@@ -241,11 +244,16 @@ export class GroupReader {
     throw new TakenOverError();
   }
 
+  async #isPlanned(): Promise<boolean> {
+    const { pipeline, node, plan } = this.#message;
+    return (await this.#deps.nodes.get(pipeline, node))?.plan === plan;
+  }
+
   #isOvertaken(): undefined {
     this.#overtaken = true;
   }
 
-  #landed(item: PartitionRecord, { sha256, bytes, chunks, objects, rows }: ReadResult): Landed {
+  #landed(item: PartitionRecord, { sha256, bytes, chunks, objects, rows, facts }: ReadResult): Landed {
     const { versions, sameContent } = this.#pipeline;
     const fingerprint = item.due!;
     const before = item.landed;
@@ -270,6 +278,7 @@ export class GroupReader {
       chunks,
       objects,
       ...(rows === undefined ? {} : { rows }),
+      ...(facts === undefined ? {} : { facts }),
     };
   }
 

@@ -2,7 +2,7 @@ import type { Metadata, ReadRun } from '../connectors/connector.ts';
 import type { OpenSource } from '../connectors/service.ts';
 import type { Deadline } from '../core/deadline.ts';
 import { IngestError } from '../core/errors.ts';
-import type { JsonValue } from '../core/json.ts';
+import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { Logger } from '../core/logger.ts';
 import { type ContentHash, nativeHash, resumableHash } from '../landing/content-hash.ts';
 import { decompressed } from '../landing/decoder.ts';
@@ -21,6 +21,7 @@ export interface ReadResult {
   readonly objects: readonly LandedObject[];
   /** As the connector counted them, if it did. */
   readonly rows?: number;
+  readonly facts?: JsonObject;
 }
 
 export interface ReadPartitionOptions {
@@ -41,6 +42,7 @@ export interface ReadPartitionOptions {
   readonly segmentBytes: number;
   readonly log: Logger;
   readonly metric: (name: string, value: number) => void;
+  readonly warn: (message: string) => Promise<void>;
 }
 
 /** A function that has less time than this is one whose reads may go on in another. */
@@ -91,6 +93,7 @@ class Reading {
   #chunks: number;
   #savedBytes: number;
   #rows: number | undefined;
+  #facts: JsonObject | undefined;
   #checkpoints = 0;
   #stopped = false;
   #checkpointFailure: unknown;
@@ -144,8 +147,11 @@ class Reading {
     if (this.#bytes === 0 && pipeline.emptyInput === 'fail') throw new SourceError(new EmptyPartitionError());
     const wanted = this.#bytes > 0 || pipeline.emptyInput === 'ok';
     if (wanted && (this.#segment || this.#segments.length === 0)) await this.#closeSegment();
-    const rows = this.#rows === undefined ? {} : { rows: this.#rows };
-    return { sha256: this.#hash.hex(), bytes: this.#bytes, chunks: this.#chunks, objects: this.#segments, ...rows };
+    const told = {
+      ...(this.#rows === undefined ? {} : { rows: this.#rows }),
+      ...(this.#facts === undefined ? {} : { facts: this.#facts }),
+    };
+    return { sha256: this.#hash.hex(), bytes: this.#bytes, chunks: this.#chunks, objects: this.#segments, ...told };
   }
 
   async #take(chunk: string | Uint8Array): Promise<void> {
@@ -204,7 +210,7 @@ class Reading {
   }
 
   #readRun(): ReadRun {
-    const { pipeline, run, path, attempt, progress, deadline, log, metric } = this.#options;
+    const { pipeline, run, path, attempt, progress, deadline, log, metric, warn } = this.#options;
     return {
       pipeline: pipeline.name,
       run,
@@ -218,6 +224,11 @@ class Reading {
       rows: (count) => {
         this.#rows = count;
       },
+      facts: (facts) => {
+        checkCursor(facts);
+        this.#facts = facts;
+      },
+      warn,
       ...(progress ? { resumeFrom: progress.cursor } : {}),
       checkpoint: async (cursor) => {
         checkCursor(cursor);

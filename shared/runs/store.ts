@@ -1,4 +1,5 @@
 import type { ErrorFacts } from '../core/errors.ts';
+import type { JsonObject } from '../core/json.ts';
 import type { MeterLine } from '../core/meter.ts';
 import { addMs, days, type EpochMs, toTtl } from '../core/units.ts';
 import { attributes } from '../nodes/store.ts';
@@ -38,6 +39,14 @@ export interface EndedRun {
   readonly tokens?: readonly string[];
 }
 
+/** A name that only one pipeline may use, as long as it is there and does so. */
+export interface ExclusiveClaim {
+  readonly pipeline: string;
+  readonly id: string;
+  readonly note: JsonObject;
+  readonly at: EpochMs;
+}
+
 export type RunRequest = Omit<StartRefreshRequest, 'pipeline'>;
 
 export const RUN_STATES = ['LISTING', 'READING', 'PUBLISHING', 'SUCCEEDED', 'PARTIAL', 'FAILED', 'CANCELLED'] as const;
@@ -67,7 +76,7 @@ export interface RunRecord {
 
 /**
  * The table `runs`: per pipeline the item `ACTIVE`, and one item a run. The first decides, by single conditional writes;
- * the others tell, and may lag behind it.
+ * the others tell, and may lag behind it. Beside them, items of names that only one pipeline may use.
  */
 export class RunStore {
   readonly #table: Table;
@@ -205,6 +214,29 @@ export class RunStore {
     await this.#table.update(recordKey(pipeline, run), { set: attributes(facts) }, [absent('endedAt')]);
   }
 
+  /**
+   * Takes a name for one pipeline, or tells who has it.
+   *
+   * @param from take it over from this holder
+   * @returns the claim as it stands now
+   */
+  async claim(
+    name: string,
+    pipeline: string,
+    note: JsonObject,
+    now: EpochMs,
+    from?: ExclusiveClaim,
+  ): Promise<ExclusiveClaim> {
+    const key = { pk: `claim#${name}`, sk: CLAIM };
+    const found = from ? undefined : await this.#table.get(key);
+    if (found) return asClaim(found);
+    // What was written elsewhere in its name stays known: the id says whose installation it is, not whose pipeline.
+    const set = attributes({ pipeline, id: from?.id ?? this.#newId(), note, at: now });
+    const condition = from ? [equals('pipeline', from.pipeline), equals('at', from.at)] : [absent('id')];
+    const taken = await this.#table.update(key, { set }, condition);
+    return asClaim(taken ?? (await this.#table.get(key))!);
+  }
+
   async warn(pipeline: string, run: number, warning: string): Promise<void> {
     await this.#table.update(recordKey(pipeline, run), { addToSet: { warnings: [warning.slice(0, 1000)] } });
   }
@@ -242,6 +274,7 @@ export class RunStore {
 export type RunOutcome = Pick<RunRecord, 'state' | 'totals' | 'ran' | 'manifest' | 'error' | 'requests'>;
 
 const ACTIVE = 'ACTIVE';
+const CLAIM = 'CLAIM';
 const HISTORY_KEPT = days(400);
 const NEXT_RUN_CLEARS = ['pending', 'pendingId', 'sweepSeen', 'sweepRounds'];
 
@@ -275,5 +308,6 @@ const samePending = ({ pendingId }: ActiveRun) => [
   pendingId === undefined ? absent('pendingId') : equals('pendingId', pendingId),
 ];
 
+const asClaim = (item: Item): ExclusiveClaim => item as unknown as ExclusiveClaim;
 const asActive = (item: Item): ActiveRun => item as unknown as ActiveRun;
 const asRecord = (item: Item): RunRecord => item as unknown as RunRecord;

@@ -1,6 +1,7 @@
 import type { FinishRefreshMessage } from '../queue/messages.ts';
 import type { RefreshDeps } from '../refresh/deps.ts';
 import { publish } from '../refresh/publish.ts';
+import { wakeSinks } from '../uploads/wake.ts';
 
 /** Publishes what the root shows, and ends the run. Any number of these have the effect of one. */
 export async function finishRefresh({ pipeline: name, run }: FinishRefreshMessage, deps: RefreshDeps): Promise<void> {
@@ -11,4 +12,5 @@ export async function finishRefresh({ pipeline: name, run }: FinishRefreshMessag
     return;
   }
   await publish(pipeline, run, active.root, deps);
+  if (pipeline.sinks.length > 0) await wakeSinks(pipeline, deps);
 }

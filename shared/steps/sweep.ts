@@ -8,6 +8,7 @@ import { nowMs, type RefreshDeps } from '../refresh/deps.ts';
 import { executorDeps } from '../refresh/job-node.ts';
 import { stopWithinMs } from '../refresh/time.ts';
 import { type Remedy, Walk } from '../refresh/walk.ts';
+import { sweepSinks } from '../uploads/wake.ts';
 
 export interface SweptPipeline {
   readonly pipeline: string;
@@ -33,7 +34,10 @@ export async function sweep(
   for (const name of names) {
     if (outOfTime()) break;
     try {
-      const sent = (await sweepRun(name, deps)) + (await sweepJobs(name, executorDeps(deps)));
+      const sent =
+        (await sweepRun(name, deps)) +
+        (await sweepJobs(name, executorDeps(deps))) +
+        (await sweepSinks(await deps.pipelines.get(name), deps));
       swept.push({
         pipeline: name,
         sent,

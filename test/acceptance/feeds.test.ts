@@ -112,6 +112,39 @@ describe('a feed', () => {
     expect(await shown(world)).toEqual(['2']);
   });
 
+  it('that is forced shows what it had landed, also where that cannot be read again', async () => {
+    const world = aFeed({ failurePolicy: 'partition' });
+    add(world, 0, 3);
+    await world.refresh();
+    failsAt(world, '0');
+
+    const run = await world.refresh({ force: 'all' });
+
+    expect(run).toMatchObject({ state: 'PARTIAL', ran: { landed: { FORCED: 2 } } });
+    expect(await shown(world)).toEqual(['0', '1', '2']);
+    failsAt(world);
+    expect((await world.refresh()).state).toBe('SUCCEEDED');
+    expect(world.source.reads).toEqual(['f/0']);
+  });
+
+  it('drops by its age also what a plan marked that was not carried out', async () => {
+    const world = aFeed({ retainDays: 1 });
+    add(world, 0, 2);
+    await world.refresh();
+    world.time.advance(days(2));
+    await world.start();
+    world.faults = once('kill after', ({ port, args }) => {
+      const { set } = (args[1] ?? {}) as { set?: { gone?: boolean } };
+      return port === 'partitions' && set?.gone === true;
+    });
+    for (let lists = 0; lists < 2; lists++) await world.step();
+    await world.cancel();
+
+    await world.refresh();
+
+    expect(await shown(world)).toEqual([]);
+  });
+
   it('an empty one succeeds', async () => {
     const world = aFeed();
 

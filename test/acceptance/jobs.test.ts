@@ -298,6 +298,19 @@ describe('the executor', () => {
     expect(world.handled.filter((queue) => queue === 'poll-job').length).toBeLessThan(3 * 100 + 50);
   });
 
+  it('a job that waits for a call has its turn when it was told: looks of many do not push each other back', async () => {
+    const world = aJob({ polling: { callsPerSecond: 1, burst: 1 } });
+    world.service.state = ({ id }) => ({ phase: 'SUCCEEDED', outputs: { id } });
+    for (let at = 0; at < 30; at++) world.source.job(`q${at}`, 'v1').leaf(`q${at}/1`, 'x');
+    const began = world.time.nowMs;
+
+    expect((await world.refresh()).state).toBe('SUCCEEDED');
+
+    // 31 creates one a second, and 31 looks: whichever bucket is the slower, nobody waits twice in it.
+    expect(world.time.nowMs - began).toBeLessThan(minutes(2));
+    expect(world.handled.filter((queue) => queue === 'poll-job').length).toBeLessThan(5 * 31);
+  });
+
   it('lets no more run at a time than there are places', async () => {
     const world = aJob({ policy: { maxConcurrent: 2 } });
     let running = 0;

@@ -4,9 +4,9 @@ import { openEmbedded } from '../../shared/backends/embedded.ts';
 import { files } from '../../shared/connectors/files/files.ts';
 import { jsonLogger } from '../../shared/core/logger.ts';
 import { Redactor } from '../../shared/core/redaction.ts';
+import { openRefresh } from '../../shared/operations/open.ts';
 import { catalogOf } from '../../shared/pipelines/catalog.ts';
 import { definePipeline } from '../../shared/pipelines/define.ts';
-import { openRefresh } from '../../shared/operations/open.ts';
 import { startRefresh } from '../../shared/steps/start-refresh.ts';
 import { sweep } from '../../shared/steps/sweep.ts';
 

@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect } from 'vitest';
+import type { Backend } from '../../shared/backends/backend.ts';
 import { openEmbedded } from '../../shared/backends/embedded.ts';
 import { systemClock } from '../../shared/core/clock.ts';
 import { latestKey } from '../../shared/landing/keys.ts';
@@ -20,6 +21,65 @@ export interface ChildEnd {
   readonly code: number | null;
   readonly said: string;
   readonly complaints: string;
+}
+
+export interface ChildOptions {
+  readonly killAfterMs?: number | undefined;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** Runs a file of this folder in a process of its own; killed after so long, if that is given. */
+export async function runChild(
+  file: string,
+  args: readonly string[],
+  { killAfterMs, env = process.env }: ChildOptions,
+): Promise<ChildEnd> {
+  const path = join(import.meta.dirname, file);
+  const child = spawn(process.execPath, [path, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  let complaints = '';
+  child.stdout.on('data', (text) => {
+    said += text;
+  });
+  child.stderr.on('data', (text) => {
+    complaints += text;
+  });
+  const timer = killAfterMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfterMs);
+  const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+  clearTimeout(timer);
+  return { code, said, complaints };
+}
+
+export function expectDone(end: ChildEnd): void {
+  expect({ ...end, complaints: end.code === 0 ? '' : end.complaints }).toEqual({
+    code: 0,
+    said: 'DONE\n',
+    complaints: '',
+  });
+}
+
+/** No other object is there than those the manifest names, and nothing is due or failed. */
+export async function expectSettled(
+  home: string,
+  pipeline: string,
+  named: ReadonlySet<string>,
+  { tables }: Backend,
+): Promise<void> {
+  const objects = join(home, 'objects');
+  const entries = await readdir(join(objects, pipeline, 'data'), { recursive: true, withFileTypes: true });
+  const stored = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(objects.length + 1));
+  expect(stored.sort(), 'every object is named by the manifest, and no other is there').toEqual([...named].sort());
+
+  const stores = {
+    runs: new RunStore(tables.runs, () => ''),
+    nodes: new NodeStore(tables.nodes),
+    partitions: new PartitionStore(tables.partitions),
+  };
+  for await (const { item, path } of walkPartitions(pipeline, stores)) {
+    expect({ path, due: item.due, failed: item.failed, gone: item.gone }).toEqual({ path });
+  }
 }
 
 /** A source that changes, an embedded backend, and worker processes over both. */
@@ -47,36 +107,15 @@ export class CrashWorld {
   }
 
   /** Runs one worker process; killed after so long, if that is given. */
-  async run({ killAfterMs, flags = [] }: { killAfterMs?: number; flags?: readonly string[] } = {}): Promise<ChildEnd> {
-    const child = this.#start(flags);
-    let said = '';
-    let complaints = '';
-    child.stdout?.on('data', (text) => {
-      said += text;
-    });
-    child.stderr?.on('data', (text) => {
-      complaints += text;
-    });
-    const timer = killAfterMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfterMs);
-    const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
-    clearTimeout(timer);
-    return { code, said, complaints };
-  }
-
-  #start(flags: readonly string[]): ChildProcess {
-    const child = join(import.meta.dirname, 'child.ts');
-    return spawn(process.execPath, [child, this.home, this.source, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
+  run({ killAfterMs, flags = [] }: { killAfterMs?: number; flags?: readonly string[] } = {}): Promise<ChildEnd> {
+    return runChild('child.ts', [this.home, this.source, ...flags], { killAfterMs });
   }
 
   /** Undisturbed runs: the first sets everything right, the second finds nothing to do, and the sweep clears up. */
   async settle(): Promise<void> {
     for (const flags of [[], ['--sweep'], ['--sweep']]) {
       const end = await this.run({ flags });
-      expect({ ...end, complaints: end.code === 0 ? '' : end.complaints }).toEqual({
-        code: 0,
-        said: 'DONE\n',
-        complaints: '',
-      });
+      expectDone(end);
     }
   }
 
@@ -109,30 +148,10 @@ export class CrashWorld {
         shown.set(path.join('/'), hash.digest('hex'));
       }
       expect(shown).toEqual(await this.#sourceHashes());
-      expect(await this.#storedKeys(), 'every object is named by the manifest, and no other is there').toEqual(
-        [...named].sort(),
-      );
-
-      const stores = {
-        runs: new RunStore(backend.tables.runs, () => ''),
-        nodes: new NodeStore(backend.tables.nodes),
-        partitions: new PartitionStore(backend.tables.partitions),
-      };
-      for await (const { item, path } of walkPartitions(NAME, stores)) {
-        expect({ path, due: item.due, failed: item.failed, gone: item.gone }).toEqual({ path });
-      }
+      await expectSettled(this.home, NAME, named, backend);
     } finally {
       backend.close();
     }
-  }
-
-  async #storedKeys(): Promise<string[]> {
-    const objects = join(this.home, 'objects');
-    const entries = await readdir(join(objects, NAME, 'data'), { recursive: true, withFileTypes: true });
-    return entries
-      .filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath, entry.name).slice(objects.length + 1))
-      .sort();
   }
 
   async #sourceHashes(): Promise<Map<string, string>> {

@@ -24,10 +24,11 @@ const FUNCTIONS = [
   'poll-job',
   'read-bytes',
   'finish-refresh',
+  'stream-upload',
   'sweep',
   'connector-service',
 ];
-const QUEUES = 4;
+const QUEUES = 5;
 let resources: Record<string, Resource>;
 
 beforeAll(async () => {
@@ -111,6 +112,7 @@ describe('the roles', () => {
     ['poll-job', ['s3:PutObject']],
     ['read-bytes', ['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload']],
     ['finish-refresh', ['s3:GetObject', 's3:PutObject', 's3:ListBucket']],
+    ['stream-upload', ['s3:GetObject', 's3:PutObject', 's3:ListBucket']],
     ['sweep', ['s3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:ListBucket', 's3:ListBucket']],
     ['connector-service', []],
   ])('let %s do to objects only what it does', (name, actions) => {
@@ -130,6 +132,7 @@ describe('the roles', () => {
     ['poll-job', 1],
     ['read-bytes', 1],
     ['finish-refresh', 0],
+    ['stream-upload', 1],
     ['sweep', 1],
     ['connector-service', 1],
   ])('let %s read secrets only if it opens sources', (name, count) => {
@@ -145,6 +148,7 @@ describe('the roles', () => {
     for (const [name, queue] of [
       ['list-objects', 'ListObjectsQueue'],
       ['poll-job', 'PollJobQueue'],
+      ['stream-upload', 'StreamUploadQueue'],
       ['read-bytes', 'ReadBytesQueue'],
       ['finish-refresh', 'FinishRefreshQueue'],
     ] as const) {
@@ -155,7 +159,7 @@ describe('the roles', () => {
 });
 
 describe('the queues', () => {
-  it.each(['list-objects', 'poll-job', 'read-bytes', 'finish-refresh'])(
+  it.each(['list-objects', 'poll-job', 'read-bytes', 'finish-refresh', 'stream-upload'])(
     '%s hides a message for longer than its function',
     (name) => {
       const { Timeout } = functionNamed(name);
@@ -165,7 +169,7 @@ describe('the queues', () => {
     },
   );
 
-  it.each(['list-objects', 'poll-job', 'read-bytes', 'finish-refresh'])(
+  it.each(['list-objects', 'poll-job', 'read-bytes', 'finish-refresh', 'stream-upload'])(
     '%s keeps messages, and what fails, encrypted',
     (name) => {
       const queue = named('QueueName', `landfall-test-${name}`).Properties;
@@ -185,6 +189,7 @@ describe('the queues', () => {
     ['PollJobQueue', 10],
     ['ReadBytesQueue', 1],
     ['FinishRefreshQueue', 1],
+    ['StreamUploadQueue', 1],
   ])('%s feeds its function with partial failures and bounded concurrency', (queue, batchSize) => {
     const source = ofType('AWS::Lambda::EventSourceMapping').find(({ Properties }) =>
       JSON.stringify(Properties.EventSourceArn).includes(`"${queue}"`),

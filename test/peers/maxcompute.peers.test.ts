@@ -99,7 +99,7 @@ describe('our own client', () => {
       const client = new MaxComputeClient({
         project,
         endpoint: `${url}/api`,
-        credentials: { accessKeyId: credentials.accessId, accessKeySecret: credentials.accessKey },
+        credentials,
       });
 
       const session = await client.table('from_python').openReadSession();

@@ -9,7 +9,13 @@ import { NodeStore } from '../../shared/nodes/store.ts';
 import { PartitionStore } from '../../shared/partitions/store.ts';
 import { definePipeline, type Pipeline } from '../../shared/pipelines/define.ts';
 import { settleBatch } from '../../shared/queue/batch.ts';
-import { parseFinishRefresh, parseListObjects, parsePollJob, parseReadBytes } from '../../shared/queue/messages.ts';
+import {
+  parseFinishRefresh,
+  parseListObjects,
+  parsePollJob,
+  parseReadBytes,
+  parseStreamUpload,
+} from '../../shared/queue/messages.ts';
 import type { QueueName } from '../../shared/queue/queue.ts';
 import type { Delivery, RefreshDeps } from '../../shared/refresh/deps.ts';
 import { endRun } from '../../shared/refresh/failure.ts';
@@ -19,7 +25,9 @@ import { listObjects } from '../../shared/steps/list-objects.ts';
 import { pollJob } from '../../shared/steps/poll-job.ts';
 import { readBytes } from '../../shared/steps/read-bytes.ts';
 import { startRefresh } from '../../shared/steps/start-refresh.ts';
+import { streamUpload } from '../../shared/steps/stream-upload.ts';
 import { sweep } from '../../shared/steps/sweep.ts';
+import { SinkStore } from '../../shared/uploads/store.ts';
 import { type FaultKind, Faults } from './faults.ts';
 import { SimulatedObjects } from './objects.ts';
 import { Oracle } from './oracle.ts';
@@ -64,6 +72,7 @@ const FAULTY_STEPS_MAX = 2500;
 const STEPS: Readonly<Record<QueueName, (body: unknown, delivery: Delivery, deps: RefreshDeps) => Promise<void>>> = {
   'list-objects': (body, delivery, deps) => listObjects(parseListObjects(body), delivery, deps),
   'poll-job': (body, delivery, deps) => pollJob(parsePollJob(body), delivery, deps),
+  'stream-upload': (body, delivery, deps) => streamUpload(parseStreamUpload(body), delivery, deps),
   'read-bytes': (body, delivery, deps) => readBytes(parseReadBytes(body), delivery, deps),
   'finish-refresh': (body, _delivery, deps) => finishRefresh(parseFinishRefresh(body), deps),
 };
@@ -312,6 +321,8 @@ export class History {
       runs: new RunStore(tables.runs, newId),
       jobs: new JobStore(tables.jobs),
       buckets: new BucketStore(tables.buckets, this.#random.next),
+      sinks: new SinkStore(tables.runs),
+      secrets: { get: async () => '' },
       tasksOf: async () => {
         throw new Error('no pipeline of these histories lists a job');
       },

@@ -33,7 +33,13 @@ export class SimulatedQueues {
   readonly #faults: Faults;
   readonly #clock: () => number;
   #ids = 0;
-  readonly sent: Record<QueueName, number> = { 'list-objects': 0, 'poll-job': 0, 'read-bytes': 0, 'finish-refresh': 0 };
+  readonly sent: Record<QueueName, number> = {
+    'list-objects': 0,
+    'poll-job': 0,
+    'stream-upload': 0,
+    'read-bytes': 0,
+    'finish-refresh': 0,
+  };
 
   constructor(random: Random, faults: Faults, clock: () => number) {
     this.#random = random;

@@ -28,6 +28,7 @@ import {
   parseListObjects,
   parsePollJob,
   parseReadBytes,
+  parseStreamUpload,
   type StartRefreshRequest,
 } from '../../shared/queue/messages.ts';
 import { type OutgoingMessage, QUEUE_NAMES, type QueueName, type ReceivedMessage } from '../../shared/queue/queue.ts';
@@ -41,8 +42,10 @@ import { listObjects } from '../../shared/steps/list-objects.ts';
 import { pollJob } from '../../shared/steps/poll-job.ts';
 import { readBytes } from '../../shared/steps/read-bytes.ts';
 import { type StartRefreshAnswer, startRefresh } from '../../shared/steps/start-refresh.ts';
+import { streamUpload } from '../../shared/steps/stream-upload.ts';
 import { type SweptPipeline, sweep } from '../../shared/steps/sweep.ts';
 import { sqliteTables } from '../../shared/tables/sqlite.ts';
+import { SinkStore } from '../../shared/uploads/store.ts';
 import { FakeClock } from './fake-clock.ts';
 import { type FaultRule, isCommit, type PortCall, Process } from './faults.ts';
 import { MemoryObjects } from './memory-objects.ts';
@@ -181,6 +184,8 @@ export class World {
       runs: new RunStore(tables.runs, this.#newId),
       jobs: new JobStore(tables.jobs),
       buckets: new BucketStore(tables.buckets, this.random),
+      sinks: new SinkStore(tables.runs),
+      secrets: { get: async () => this.#credential },
       tasksOf: pipelineTasks({
         ...common,
         pipelines,
@@ -315,6 +320,7 @@ export class World {
     const { deadline, end } = this.deadline();
     const steps: Record<QueueName, (body: unknown, delivery: Delivery) => Promise<void>> = {
       'list-objects': (body, delivery) => listObjects(parseListObjects(body), delivery, deps),
+      'stream-upload': (body, delivery) => streamUpload(parseStreamUpload(body), delivery, deps),
       'poll-job': (body, delivery) => pollJob(parsePollJob(body), delivery, deps),
       'read-bytes': (body, delivery) => readBytes(parseReadBytes(body), delivery, deps),
       'finish-refresh': (body) => finishRefresh(parseFinishRefresh(body), deps),

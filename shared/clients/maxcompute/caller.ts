@@ -18,7 +18,7 @@ import type { FetchReply } from './http.ts';
 import { excerptOf, failure, guarded, type Reply, readText } from './reply-body.ts';
 import { Repeats, type Replay } from './retry.ts';
 import type { Settings } from './settings.ts';
-import { type Body, bodyOf, isStream, lengthOf } from './upload-body.ts';
+import { type Body, isStream, lengthOf, Upload } from './upload-body.ts';
 
 /** Options of every call that goes over the network. */
 export interface CallOptions {
@@ -149,20 +149,22 @@ export class Caller {
       return new ConnectionLostError(`${call.label}: not a byte within ${idleTimeoutMs} ms`);
     });
     silence.start();
+    const upload = new Upload(call.body, silence);
+    const { body } = upload;
+    const stop = new AbortController();
     let reply: FetchReply;
     try {
-      const body = bodyOf(call.body, silence);
       reply = await fetch(`${endpoint}${call.resource}?${new URLSearchParams(query)}`, {
         method: call.method,
         headers,
         ...(body !== undefined && { body }),
-        ...(isStream(body) && { duplex: 'half' as const }),
-        signal: AbortSignal.any([signal, silence.signal]),
+        ...(typeof body === 'object' && { duplex: 'half' as const }),
+        signal: AbortSignal.any([signal, silence.signal, stop.signal]),
       });
     } catch (error) {
       throw failure(error, call.label, silence, signal);
     } finally {
-      silence.stop();
+      upload.answered();
     }
     const got: Reply = {
       status: reply.status,
@@ -173,6 +175,8 @@ export class Caller {
     };
     if (reply.status >= 200 && reply.status < 300) return got;
     const refusal = { status: reply.status, headers: reply.headers, body: this.#masked(await excerptOf(got), call) };
+    // Nobody wants the rest of what was refused.
+    if (!upload.isSent) stop.abort();
     throw classifyRefusal(refusal, clock());
   }
 

@@ -11,6 +11,7 @@ import {
 import type { BlobSource, BlobWriteItem } from './blob/write-item.ts';
 import type { Caller } from './caller.ts';
 import { ChecksumMismatchError, InvalidRequestError, UnparsableReplyError } from './client-errors.ts';
+import { ByteReader } from './codec/byte-reader.ts';
 import { packContent, parseContentCoding, unpackContent } from './codec/content-coding.ts';
 import { Compression, toContentCoding } from './enums.ts';
 import { withFirstByte } from './reply-body.ts';
@@ -109,8 +110,7 @@ export class StorageApi extends WriteApi {
       routeToken: options.routeToken,
     });
     const { body, headers, requestId } = await this.caller.send(call, this.signalOf(options), withFirstByte);
-    // Outside in: checksums, then what packs the body, then frames.
-    const content = unpackContent(withoutCrcs(body), parseContentCoding(headers.get('content-encoding')));
+    const content = contentOf(body, headers.get('content-encoding'));
     const { framing = 'auto' } = request;
     const isFramed = framing === 'auto' ? references.length > 1 : framing === 'framed';
     return new BlobReader(content, references.length, isFramed, requestId);
@@ -150,6 +150,12 @@ export class StorageApi extends WriteApi {
 /** For those that make a client by parts. */
 export function storageApi(caller: Caller, tokens: RouteTokens, target: Target): StorageApi {
   return new StorageApi(caller, tokens, target);
+}
+
+/** Outside in: checksums, then what packs the body. An empty blob is not even packed. */
+async function* contentOf(body: AsyncIterable<Uint8Array>, encoding: string | null): AsyncGenerator<Uint8Array> {
+  const reader = new ByteReader(withoutCrcs(body));
+  if ((await reader.peek(1)).byteLength > 0) yield* unpackContent(reader.rest(), parseContentCoding(encoding));
 }
 
 async function* hashed(chunks: AsyncIterable<Uint8Array>, hash: ReturnType<typeof createHash>) {

@@ -20,25 +20,51 @@ export function lengthOf(body: Body | undefined): string | undefined {
   return String(body.reduce((sum: number, piece: Uint8Array) => sum + piece.byteLength, 0));
 }
 
-/** As `fetch` takes it. While the source of a body takes its time, the service is not silent. */
-export function bodyOf(body: Body | undefined, silence: SilenceLimit) {
-  if (body === undefined || typeof body === 'string') return body;
-  if (body instanceof Uint8Array) return paced([body], silence);
-  return paced(typeof body === 'function' ? body() : body, silence);
-}
+const SLICE_BYTES = 1024 * 1024;
 
-async function* paced(
-  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-  silence: SilenceLimit,
-): AsyncGenerator<Uint8Array> {
-  for await (const chunk of chunks) {
-    // What is long is sent in slices, so that a slow line is not taken for a silent one.
-    for (let at = 0; at < chunk.byteLength; at += SLICE_BYTES) {
-      silence.start();
-      yield chunk.subarray(at, at + SLICE_BYTES);
+/** A body on its way. While its source takes its time, the service is not silent. */
+export class Upload {
+  readonly #silence: SilenceLimit;
+  #isAnswered = false;
+  /** Whether all of it has been taken. */
+  isSent = true;
+  /** As `fetch` takes it. */
+  readonly body: string | AsyncIterable<Uint8Array> | undefined;
+
+  constructor(body: Body | undefined, silence: SilenceLimit) {
+    this.#silence = silence;
+    if (body === undefined || typeof body === 'string') this.body = body;
+    else {
+      this.isSent = false;
+      this.body = this.#paced(body instanceof Uint8Array ? [body] : typeof body === 'function' ? body() : body);
     }
   }
-  silence.start();
-}
 
-const SLICE_BYTES = 1024 * 1024;
+  /** From here on it is the reply that must not be silent. */
+  answered(): void {
+    this.#isAnswered = true;
+    this.#silence.stop();
+  }
+
+  async *#paced(chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    this.#pause();
+    for await (const chunk of chunks) {
+      // What is long is sent in slices, so that a slow line is not taken for a silent one.
+      for (let at = 0; at < chunk.byteLength; at += SLICE_BYTES) {
+        this.#wait();
+        yield chunk.subarray(at, at + SLICE_BYTES);
+        this.#pause();
+      }
+    }
+    this.isSent = true;
+    this.#wait();
+  }
+
+  #wait(): void {
+    if (!this.#isAnswered) this.#silence.start();
+  }
+
+  #pause(): void {
+    if (!this.#isAnswered) this.#silence.stop();
+  }
+}

@@ -32,8 +32,6 @@ export class SchemaMismatchError extends own('SchemaMismatchError') {}
 export class CompositeKeyError extends own('CompositeKeyError') {}
 /** Too many rows do not fit: something is wrong with all of them. */
 export class TooManyQuarantinedError extends own('TooManyQuarantinedError') {}
-/** A file of changes does not say which rows were deleted. */
-export class MissingMetaActionError extends own('MissingMetaActionError') {}
 
 /** What the driver said; `sqlState` is its code of five characters, or empty. */
 export class DatabaseError extends SqlError {

@@ -192,7 +192,10 @@ describe('avro of fastavro', () => {
         { name: 'customer', type: 'string', default: 'nobody' },
       ],
     };
-    const { names, rows } = await read({ format: 'avro', readerSchema: readerSchema as JsonObject }, 'orders-null.avro');
+    const { names, rows } = await read(
+      { format: 'avro', readerSchema: readerSchema as JsonObject },
+      'orders-null.avro',
+    );
 
     expect(names).toEqual(['id', 'customer']);
     expect(rows[0]).toEqual([9007199254740992, 'nobody']);

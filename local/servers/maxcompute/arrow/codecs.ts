@@ -1,3 +1,4 @@
+import { pipeline, Readable } from 'node:stream';
 import { createZstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { CompressionType, compressionRegistry } from 'apache-arrow';
 import { compressFrameSync, compressSync, decompressFrameSync } from 'lz4-napi';
@@ -49,15 +50,9 @@ export function acceptedCodec(header: string | undefined): Codec | undefined {
 export async function* compressBody(codec: Codec, body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   if (codec === 'lz4') return yield* lz4Frame(body);
   const zstd = createZstdCompress();
-  const feeding = (async () => {
-    for await (const chunk of body) {
-      if (!zstd.write(chunk)) await new Promise((resolve) => zstd.once('drain', resolve));
-    }
-    zstd.end();
-  })();
-  feeding.catch((error: Error) => zstd.destroy(error));
+  // Whoever stops reading ends the source too, and its files with it.
+  pipeline(Readable.from(body, { objectMode: false }), zstd, () => {});
   yield* zstd as AsyncIterable<Uint8Array>;
-  await feeding;
 }
 
 /** Version 1, independent blocks of at most 64 KiB, no checksums; the last byte is the header's own checksum. */

@@ -5,6 +5,7 @@ import { DEFAULT_SCHEMA } from '../tables/catalog.ts';
 import { newTable, withColumns, withoutPartition, withoutRows, withPartition } from '../tables/changes.ts';
 import { parseFullSpec } from '../tables/partition-spec.ts';
 import { countMatches, partsOf, type Scan } from '../tables/scan.ts';
+import { checkFilter } from '../tables/scan-columns.ts';
 import { type NameParts, parseStatement, type Select, type Statement } from './statements.ts';
 
 export interface QueryResult {
@@ -168,6 +169,7 @@ export class Instances {
       columns: columns ?? all,
       ...(where && { filter: where }),
     };
+    checkFilter(scan);
     return { scan, rows: Math.min(await countMatches(scan), limit ?? Number.POSITIVE_INFINITY) };
   }
 }

@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { createZstdDecompress } from 'node:zlib';
 import { decodeLz4Frame } from '../arrow/lz4-decode.ts';
 import { badRequest } from '../errors.ts';
@@ -16,11 +16,10 @@ export async function* unlz4(body: AsyncIterable<Uint8Array>): AsyncGenerator<Ui
 
 /** @throws {ServiceError} MalformedDataStream */
 export async function* unzstd(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const source = Readable.from(body, { objectMode: false });
   const zstd = createZstdDecompress();
-  source.on('error', (error) => zstd.destroy(error));
+  pipeline(Readable.from(body, { objectMode: false }), zstd, () => {});
   try {
-    yield* source.pipe(zstd) as AsyncIterable<Uint8Array>;
+    yield* zstd as AsyncIterable<Uint8Array>;
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
     if (/^Z(STD)?_|^ERR_(_)?ZSTD/.test(code))

@@ -5,6 +5,7 @@ import { STORAGE_ACTIONS, type StorageAction } from '../routes.ts';
 import type { Instances } from '../sql/instances.ts';
 import type { TableName } from '../tables/catalog.ts';
 import { BlobActions } from './blob-actions.ts';
+import { InstanceActions } from './instance-actions.ts';
 import { ReadActions } from './read-actions.ts';
 import type { StorageRequest } from './request.ts';
 import { WriteActions } from './write-actions.ts';
@@ -17,9 +18,11 @@ export class Storage {
   readonly reads: ReadActions;
   readonly writes: WriteActions;
   readonly #blobs: BlobActions;
+  readonly #instances: InstanceActions;
 
   constructor(engine: Engine, instances: Instances) {
-    this.reads = new ReadActions(engine, instances);
+    this.reads = new ReadActions(engine);
+    this.#instances = new InstanceActions(engine, instances);
     this.writes = new WriteActions(engine);
     this.#blobs = new BlobActions(engine, this.writes);
   }
@@ -36,9 +39,9 @@ export class Storage {
   #instance(action: StorageAction, request: StorageRequest): Promise<Reply> | Reply {
     const { target } = request;
     if (target.kind !== 'instance') throw badRequest(`${action} needs an instance as its Target`);
-    if (action === 'InstanceCreateReadSession') return this.reads.createInstanceSession(request, target.instanceId);
-    if (action === 'InstanceGetReadSession') return this.reads.getInstanceSession(request);
-    return this.reads.readInstance(request);
+    if (action === 'InstanceCreateReadSession') return this.#instances.createSession(request, target.instanceId);
+    if (action === 'InstanceGetReadSession') return this.#instances.getSession(request);
+    return this.#instances.read(request);
   }
 
   #table(action: StorageAction, request: StorageRequest, table: TableName): Promise<Reply> | Reply {

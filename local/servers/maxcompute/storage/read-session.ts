@@ -1,15 +1,14 @@
 import type { JsonObject } from '../../../../shared/core/json.ts';
-import { nulls } from '../arrow/gather.ts';
-import { arrowType, storedForm, TIME_UNITS, type UnitName } from '../arrow/types.ts';
+import { TIME_UNITS, type UnitName } from '../arrow/types.ts';
 import type { JsonBody } from '../body.ts';
 import type { Engine } from '../engine.ts';
 import { badRequest } from '../errors.ts';
-import { matching } from '../sql/evaluate.ts';
 import { parsePredicate } from '../sql/predicate.ts';
 import type { Table } from '../tables/catalog.ts';
 import { type Column, isTransactional, type SegmentRecord, type TableRecord } from '../tables/definition.ts';
 import { parseSpec } from '../tables/partition-spec.ts';
 import { partsOf, type Scan } from '../tables/scan.ts';
+import { checkFilter } from '../tables/scan-columns.ts';
 import { readSchema } from '../tables/schemas.ts';
 import { Session } from './sessions.ts';
 import { SPLIT_MODES, type SplitMode, type Splits, split } from './splits.ts';
@@ -132,18 +131,8 @@ function scanOf(table: Table, body: JsonBody, mode: SplitMode): Scan {
   const filterText = body.text('FilterPredicate');
   const filter = filterText.trim() === '' ? undefined : parsePredicate(filterText);
   const scan = { table, record, ...partsOf(segments), columns: columnsOf(record, body), ...(filter && { filter }) };
-  if (filter) checkFilter(scan);
+  checkFilter(scan);
   return scan;
-}
-
-/** A filter that names no column, or compares with no value of its type, shall fail here, not in the middle of a read. */
-function checkFilter({ filter, record }: Scan): void {
-  const columns = [...record.columns, ...record.partitionColumns].map(({ name, type }) => ({
-    name,
-    type,
-    values: nulls(arrowType(type, storedForm(128)), 0),
-  }));
-  matching(filter!, columns, 0);
 }
 
 /** Columns of a session, in the order asked for: data columns first. */

@@ -1,14 +1,14 @@
-import type { Data, Schema } from 'apache-arrow';
+import type { Schema } from 'apache-arrow';
 import type { Codec } from '../arrow/codecs.ts';
-import { constant } from '../arrow/constant.ts';
 import { convert } from '../arrow/convert.ts';
 import { BatchEncoder, END_OF_STREAM } from '../arrow/encode.ts';
-import { gather, nulls, type Run, runsLength } from '../arrow/gather.ts';
+import { gather, type Run, runsLength } from '../arrow/gather.ts';
 import { type ArrowForm, arrowSchema, arrowType, storedForm } from '../arrow/types.ts';
 import { matching } from '../sql/evaluate.ts';
 import type { Predicate } from '../sql/predicate.ts';
 import type { Table } from './catalog.ts';
 import type { Column, SegmentRecord, TableRecord } from './definition.ts';
+import { columnOf, filterColumns } from './scan-columns.ts';
 import { cut, type SegmentFile, type StoredBatch } from './segment.ts';
 
 /** A segment among the rows of a scan, of which `start` is its first. */
@@ -224,30 +224,3 @@ function clipped(runs: readonly Run[], [start, end]: Run): Run[] {
     .map(([from, until]): Run => [Math.max(from, start), Math.min(until, end)])
     .filter(([from, until]) => from < until);
 }
-
-function columnOf(
-  column: Column,
-  part: ScanPart,
-  raw: readonly Data[],
-  { record }: Scan,
-  rows: number,
-  form: ArrowForm,
-): Data {
-  const level = record.partitionColumns.findIndex(({ id }) => id === column.id);
-  if (level !== -1) return constant(column.type, part.partition[level]!, rows, form);
-  const index = part.segment.columnIds.indexOf(column.id);
-  return index === -1 ? nulls(arrowType(column.type, form), rows) : raw[index]!;
-}
-
-const filterColumns = (scan: Scan, part: ScanPart, raw: readonly Data[], rows: number) => {
-  const form = storedForm(128);
-  const { columns, partitionColumns } = scan.record;
-  return [
-    ...columns.map((column) => {
-      // Of columns younger than the rows, no more than that they are null is asked.
-      const values = columnOf(column, part, raw, scan, rows, form);
-      return { name: column.name, type: column.type, values };
-    }),
-    ...partitionColumns.map(({ name, type }, level) => ({ name, type, values: part.partition[level]! })),
-  ];
-};

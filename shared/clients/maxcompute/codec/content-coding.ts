@@ -10,6 +10,7 @@ import {
 import { Compression } from '../enums.ts';
 import { ByteReader } from './byte-reader.ts';
 import { packFrame, unpackFrames } from './lz4-frame.ts';
+import { nextFrame } from './zstd-frames.ts';
 
 /** What a body is packed with as a whole. */
 export type ContentCoding = 'identity' | 'zstd' | 'lz4' | 'deflate' | 'gzip';
@@ -43,9 +44,9 @@ export function unpackContent(bytes: AsyncIterable<Uint8Array>, coding: ContentC
     case 'identity':
       return bytes;
     case 'lz4':
-      return unpackLz4(bytes);
+      return fromReader(bytes, unpackFrames);
     case 'zstd':
-      return unzip(bytes, createZstdDecompress(OUTPUT), coding);
+      return fromReader(bytes, unpackZstd);
     case 'deflate':
       return unzip(bytes, createInflate(OUTPUT), coding);
     case 'gzip':
@@ -63,12 +64,27 @@ export function packContent(bytes: AsyncIterable<Uint8Array>, compression: Compr
 /** Bigger pieces than the default of 16 KiB: each one costs a turn of the event loop. */
 const OUTPUT = { chunkSize: 128 * 1024 };
 
-async function* unpackLz4(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* fromReader(
+  bytes: AsyncIterable<Uint8Array>,
+  unpack: (reader: ByteReader) => AsyncGenerator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
   const reader = new ByteReader(bytes);
   try {
-    yield* unpackFrames(reader);
+    yield* unpack(reader);
   } finally {
     await reader.close();
+  }
+}
+
+async function* unpackZstd(input: ByteReader): AsyncGenerator<Uint8Array> {
+  for (let isFirst = true; ; isFirst = false) {
+    const frame = await nextFrame(input, isFirst);
+    if (!frame) return;
+    try {
+      yield* piped(frame, createZstdDecompress(OUTPUT));
+    } catch (error) {
+      throw zipError(error, 'zstd');
+    }
   }
 }
 

@@ -13,6 +13,7 @@ import {
 import { ByteReader } from '../codec/byte-reader.ts';
 import { type ContentCoding, parseContentCoding, unpackContent } from '../codec/content-coding.ts';
 import { LZ4_MAGIC } from '../codec/lz4-frame.ts';
+import { ZSTD_MAGIC } from '../codec/zstd-frames.ts';
 import { Status } from '../enums.ts';
 import type { Reply } from '../reply-body.ts';
 import { Repeats } from '../retry.ts';
@@ -196,5 +197,3 @@ function codingOf(start: Uint8Array): ContentCoding | undefined {
       return undefined;
   }
 }
-
-const ZSTD_MAGIC = 0xfd2fb528;

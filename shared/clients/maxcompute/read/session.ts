@@ -18,7 +18,8 @@ export interface IndexSplit {
 export interface RowRangeSplit {
   readonly index: number;
   readonly rowOffset: number;
-  readonly rowCount: number;
+  /** Absent where the service does not count its rows: then there is one split, of all of them. */
+  readonly rowCount?: number | undefined;
 }
 
 /** How a split is read: columns, sizes of batches, compression. */
@@ -60,7 +61,7 @@ export class ReadSession {
   /** How many {@link splits} there are. */
   get splitsCount(): number {
     if (!this.#isByRows) return this.#info.splitsCount ?? 0;
-    return Math.ceil(this.#rows / this.#rowsPerSplit);
+    return this.#rows === undefined ? 1 : Math.ceil(this.#rows / this.#rowsPerSplit);
   }
 
   *splits(): Generator<Split> {
@@ -76,6 +77,7 @@ export class ReadSession {
       const bucketId = this.#info.splitBucketId?.[index];
       return { index, ...(bucketId !== undefined && { bucketId }) };
     }
+    if (this.#rows === undefined) return { index, rowOffset: 0 };
     const rowOffset = index * this.#rowsPerSplit;
     return { index, rowOffset, rowCount: Math.min(this.#rowsPerSplit, this.#rows - rowOffset) };
   }
@@ -126,14 +128,16 @@ export class ReadSession {
     return this.#request.splitOptions?.splitMode ?? SplitMode.SIZE;
   }
 
-  get #rows(): number {
-    return Math.max(0, this.#info.recordCount ?? 0);
+  /** Undefined where the service does not count. */
+  get #rows(): number | undefined {
+    const { recordCount } = this.#info;
+    return recordCount === null || recordCount < 0 ? undefined : recordCount;
   }
 
   get #rowsPerSplit(): number {
     const { splitNumber } = this.#request.splitOptions ?? {};
     if (this.#requestedMode === SplitMode.ROW_OFFSET && splitNumber !== undefined) return splitNumber;
-    if (this.#api.isInstance) return Math.max(1, this.#rows);
+    if (this.#api.isInstance) return Math.max(1, this.#rows ?? 0);
     throw new InvalidRequestError(`session ${this.id} is read by row ranges: splitOptions.splitNumber says how long`);
   }
 }

@@ -10,6 +10,7 @@ const ACTION = `"${ACTION_COLUMN}"`;
 /** Within a transaction. Looks for equal keys only if there are any: over millions of rows that takes a while. */
 export async function settleKey(session: SqlSession, staged: Staged, constraint: string): Promise<number> {
   const { staging, key } = staged;
+  if (key.length === 0 || (await hasKey(session, staging))) return 0;
   const add = `ALTER TABLE ${staging} ADD CONSTRAINT "${constraint.replaceAll('"', '""')}" PRIMARY KEY (${key.join(', ')})`;
   await session.query('SAVEPOINT settle_key');
   try {
@@ -27,6 +28,12 @@ export async function settleKey(session: SqlSession, staged: Staged, constraint:
   );
   await session.execute(add);
   return removed;
+}
+
+/** It was given before a process that loaded the table was cut off. */
+async function hasKey(session: SqlSession, table: string): Promise<boolean> {
+  const keys = "SELECT 1 AS one FROM pg_constraint WHERE conrelid = to_regclass($1) AND contype = 'p'";
+  return (await session.query(keys, [table])).length > 0;
 }
 
 export async function applyChanges(

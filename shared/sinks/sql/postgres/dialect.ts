@@ -40,7 +40,7 @@ export const postgres: Dialect = {
   createNamespace: (namespace) => [`CREATE SCHEMA IF NOT EXISTS ${quote(fittingName(namespace, LIMITS))}`],
   createTable,
   addColumn: (table, column) => [
-    `ALTER TABLE ${table} ADD COLUMN ${columnSql(column)}`,
+    `ALTER TABLE ${table} ADD COLUMN IF NOT EXISTS ${columnSql(column)}`,
     ...(column.comment === undefined ? [] : [commentSql(table, column)]),
   ],
   alterColumn(table, from, to) {
@@ -49,7 +49,9 @@ export const postgres: Dialect = {
     return [
       ...(typeSql(from.storage) === type
         ? []
-        : [`ALTER TABLE ${table} ALTER COLUMN ${name} TYPE ${type} USING ${conversion(name, from.storage, to.storage)}`]),
+        : [
+            `ALTER TABLE ${table} ALTER COLUMN ${name} TYPE ${type} USING ${conversion(name, from.storage, to.storage)}`,
+          ]),
       ...(!from.nullable && to.nullable ? [`ALTER TABLE ${table} ALTER COLUMN ${name} DROP NOT NULL`] : []),
     ];
   },
@@ -103,7 +105,7 @@ function createTable(
     ...(isChanges ? [`${quote(ACTION_COLUMN)} char(1)`] : []),
   ];
   const body = columns.map((column) =>
-    isChanges ? `${quote(column.name)} ${stagedType(column.storage)}` : columnSql(column),
+    isChanges ? `${quote(column.name)} ${typeSql(column.storage)}` : columnSql(column),
   );
   const comments = isChanges ? [] : columns.filter(({ comment }) => comment !== undefined);
   return [
@@ -112,8 +114,6 @@ function createTable(
     ...comments.map((column) => commentSql(table, column)),
   ];
 }
-
-const stagedType = (storage: Storage) => typeSql(storage);
 
 function conversion(name: string, from: Storage, to: Storage): string {
   if (to.kind === 'json') return `to_jsonb(${name})`;

@@ -33,4 +33,5 @@ export function postgresError(error: unknown, label: string): Error {
   return databaseError(isLost ? 'connection' : 'other', label, error.message, { cause: error });
 }
 
-const LOST = /connection (?:terminated|ended|is closed)|not queryable|client was closed|timeout expired|does not support SSL/i;
+const LOST =
+  /connection (?:terminated|ended|is closed)|not queryable|client was closed|timeout expired|does not support SSL/i;

@@ -40,7 +40,7 @@ export async function openPglite({ folder, label }: EmbeddedConnection): Promise
     transaction: (work) => inTransaction(session, work),
     load: (table, columns, rows) =>
       run(async () => {
-        const blob = new Blob([...chunksOf(rows)] as BlobPart[]);
+        const blob = new Blob([...chunksOf(rows)]);
         await db.query(`COPY ${table} (${columns.join(', ')}) FROM '/dev/blob'`, [], { blob });
       }),
     async close() {

@@ -5,35 +5,36 @@ import type { SqlSession } from '../session.ts';
 import { hasDependents } from './views.ts';
 
 const DEPENDENTS_EXIST = '2BP01';
-const quote = (name: string) => `"${fittingName(name, { maxLength: 63, unit: 'bytes', foldsCase: false }).replaceAll('"', '""')}"`;
+const quote = (name: string) =>
+  `"${fittingName(name, { maxLength: 63, unit: 'bytes', foldsCase: false }).replaceAll('"', '""')}"`;
 
 /**
  * In one transaction: readers see the old rows until it commits, and wait only while names are exchanged. Where views, grants,
  * foreign keys or others hang on the table, it stays and its rows are exchanged.
  */
-export async function swap(session: SqlSession, { staged, target, keyName, stagedKeyName, exists, record }: Swap): Promise<void> {
-  const { staging, target: live, columns, key } = staged;
+export async function swap(session: SqlSession, plan: Swap): Promise<void> {
+  const { staging, target: live, columns } = plan.staged;
   await session.transaction(async () => {
-    if (exists && !((await hasDependents(session, live)) || !(await dropped(session, live)))) exists = false;
-    if (exists) {
+    const stays = plan.exists && ((await hasDependents(session, live)) || !(await dropped(session, live)));
+    if (stays) {
       await session.execute(`DELETE FROM ${live}`);
       await session.execute(`INSERT INTO ${live} (${columns.join(', ')}) SELECT ${columns.join(', ')} FROM ${staging}`);
       await session.execute(`DROP TABLE ${staging}`);
-    } else {
-      const stagedName = staging.slice(staging.indexOf('.') + 1);
-      const namespace = quote(target.namespace);
-      if (key.length > 0 && keyName !== stagedKeyName)
-        await session.execute(
-          `ALTER TABLE ${staging} RENAME CONSTRAINT ${quote(stagedKeyName)} TO ${quote(keyName)}`,
-        );
-      // First the name, as there may be one like it where it goes.
-      await session.execute(`ALTER TABLE ${staging} SET SCHEMA ${namespace}`);
-      await session.execute(`ALTER TABLE ${namespace}.${stagedName} RENAME TO ${quote(target.name)}`);
-      await grantDefaults(session, live, target.namespace);
-    }
-    await record();
+    } else await move(session, plan);
+    await plan.record();
   });
+  // Statistics come late for a table that was just born; that they fail is no harm.
   await session.execute(`ANALYZE ${live}`).catch(() => 0);
+}
+
+async function move(session: SqlSession, { staged, target, keyName, stagedKeyName }: Swap): Promise<void> {
+  const namespace = quote(target.namespace);
+  const moved = `${namespace}${staged.staging.slice(staged.staging.indexOf('.'))}`;
+  await session.execute(`ALTER TABLE ${staged.staging} SET SCHEMA ${namespace}`);
+  if (staged.key.length > 0 && keyName !== stagedKeyName)
+    await session.execute(`ALTER TABLE ${moved} RENAME CONSTRAINT ${quote(stagedKeyName)} TO ${quote(keyName)}`);
+  await session.execute(`ALTER TABLE ${moved} RENAME TO ${quote(target.name)}`);
+  await grantDefaults(session, staged.target, target.namespace);
 }
 
 /** @returns false if something is in the way after all */

@@ -74,7 +74,7 @@ export async function hasDependents(session: SqlSession, table: string): Promise
        OR EXISTS (SELECT 1 FROM pg_inherits i WHERE i.inhrelid = c.oid OR i.inhparent = c.oid)
        OR EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL)
        OR (SELECT count(*) FROM pg_index i WHERE i.indrelid = c.oid AND NOT i.indisprimary) > 0
-       OR c.relacl IS NOT NULL OR c.reloptions IS NOT NULL OR c.relrowsecurity
+       OR pg_get_userbyid(c.relowner) <> current_user OR c.relacl IS NOT NULL OR c.reloptions IS NOT NULL OR c.relrowsecurity
      )::text AS has FROM pg_class c WHERE c.oid = to_regclass($1)`,
     [table],
   );

@@ -172,6 +172,47 @@ describe('reading', () => {
     ]);
   });
 
+  it('splits a clustered table by its buckets, and no other', async () => {
+    await server.sql('CREATE TABLE c (id BIGINT, name STRING) CLUSTERED BY (id) INTO 4 BUCKETS');
+    await api.write('c', numbers(0, 400));
+    await api.write('c', numbers(400, 800));
+    const bucket = { SplitOptions: { SplitMode: 'Bucket' } };
+
+    const session = await api.readSession('c', bucket);
+    const splits = await Promise.all(
+      [0, 1, 2, 3].map(async (index) => idsOf(await api.read('c', session.SessionId!, { Index: String(index) }))),
+    );
+
+    expect(session).toMatchObject({ SplitsCount: 4, SplitBucketId: [0, 1, 2, 3], RecordCount: 800 });
+    expect(splits.flat().sort((a, b) => a - b)).toEqual(range(0, 800));
+    expect(await api.ids('c', { ...bucket, RequiredBucketIds: ['3', 1] })).toEqual([...splits[1]!, ...splits[3]!]);
+    expect(await api.table('TableCreateReadSession', 't', { body: bucket })).toMatchObject({ status: 400 });
+  });
+
+  it.each(['zstd', 'x-lz4-frame'])('compresses a body as a whole if it is set to (%s)', async (encoding) => {
+    server.settings.readCompression = 'body';
+    await api.write('t', numbers(0, 5000));
+    const { SessionId: id } = await api.readSession('t');
+
+    const { bytes, headers } = await api.read('t', id!, { Index: '0' }, { headers: { 'accept-encoding': encoding } });
+
+    expect(headers.get('content-encoding')).toBe(encoding);
+    // What fetches for this test decodes what it knows by itself.
+    const magic = encoding === 'zstd' ? [0x28, 0xb5, 0x2f, 0xfd] : [0x04, 0x22, 0x4d, 0x18];
+    expect([JSON.stringify(magic), JSON.stringify([255, 255, 255, 255])]).toContain(
+      JSON.stringify([...bytes.subarray(0, 4)]),
+    );
+  });
+
+  it('does not read on in a table that was dropped', async () => {
+    await api.write('t', numbers(0, 10));
+    const { SessionId: id } = await api.readSession('t');
+
+    await server.sql('DROP TABLE t');
+
+    expect(await api.read('t', id!, { Index: '0' })).toMatchObject({ status: 404, json: { Code: 'NoSuchTable' } });
+  });
+
   it('lets a transactional table be read by row ranges only, with its version', async () => {
     await api.write('v', numbers(0, 3));
     const rows = { SplitOptions: { SplitMode: 'RowOffset', SplitNumber: 10 } };

@@ -201,6 +201,12 @@ describe('downloads', () => {
     expect(blob).toEqual({ data: Buffer.from('framed'), mimeType: 'text/plain', customFileName: null });
   });
 
+  it('an empty blob need not be packed, whatever the reply says', async () => {
+    const world = new World(() => ({ headers: { 'content-encoding': 'zstd' }, body: '' }));
+
+    expect((await world.table.readBlob('a')).data.byteLength).toBe(0);
+  });
+
   it('no references, no request; bytes that are no text cannot be asked for', async () => {
     const world = new World(() => undefined);
 

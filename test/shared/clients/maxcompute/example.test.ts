@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { startMaxComputeServer } from '../../../../local/servers/maxcompute/server.ts';
 
 it('the example of docs/maxcompute.md runs as it is written', async () => {
@@ -12,6 +12,7 @@ it('the example of docs/maxcompute.md runs as it is written', async () => {
   const example = /```ts\n([\s\S]*?)```/.exec(page)![1]!;
   const client = new URL('shared/clients/maxcompute/index.ts', root).href;
   const folder = await mkdtemp(join(tmpdir(), 'landfall-maxcompute-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
   await writeFile(join(folder, 'example.ts'), example.replace("'landfall/maxcompute'", JSON.stringify(client)));
   await writeFile(join(folder, 'package.json'), '{"type":"module"}');
   await symlink(new URL('node_modules', root), join(folder, 'node_modules'));
@@ -29,5 +30,4 @@ it('the example of docs/maxcompute.md runs as it is written', async () => {
   expect(stdout).toBe("[ { origin: 'OSL', delay: 12n }, { origin: 'BGO', delay: null } ]\n2 rows landed\n");
   const landed = await readFile(join(folder, 'flights.arrows'));
   expect(landed.subarray(-8).toString('hex')).toBe('ffffffff00000000');
-  await rm(folder, { recursive: true });
 });

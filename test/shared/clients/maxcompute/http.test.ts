@@ -80,14 +80,35 @@ describe('over the network', () => {
     const table = await serve((_request, reply) => {
       reply.writeHead(413, { connection: 'close' }).end('too large');
     });
+    const { promise: isEnded, resolve } = Promise.withResolvers<void>();
     const endless = (async function* () {
-      for (;;) {
-        yield Buffer.alloc(65_536);
-        await new Promise(setImmediate);
+      try {
+        for (;;) {
+          yield Buffer.alloc(65_536);
+          await new Promise(setImmediate);
+        }
+      } finally {
+        resolve();
       }
     })();
 
     expect(await failure(table.writeBlobStream(stream, endless))).toMatchObject({ name: 'RequestTooLargeError' });
+    await isEnded;
+  });
+
+  it('a source may take its time', async () => {
+    const table = await serve(
+      (request, reply) => void request.resume().on('end', () => reply.end('{"BlobReference":"YQ=="}')),
+      { idleTimeoutMs: 30 },
+    );
+    const slow = (async function* () {
+      for (let chunk = 0; chunk < 2; chunk++) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        yield Buffer.from('x');
+      }
+    })();
+
+    expect(await table.writeBlobStream(stream, slow)).toMatchObject({ blobReference: 'YQ==' });
   });
 
   it('nobody at the address is a refused connection', async () => {

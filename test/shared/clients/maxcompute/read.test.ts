@@ -111,6 +111,22 @@ describe('read sessions', () => {
     }
   });
 
+  it.each([-1, null])('ranges of rows that the service does not count (%o) are one', async (RecordCount) => {
+    const world = new World(({ query }) =>
+      query.Action === 'TableRead' ? { body: tenRows } : session({ SplitMode: 'RowOffset', RecordCount }),
+    );
+
+    const read = await world.table.openReadSession({
+      splitOptions: { splitMode: 'RowOffset', splitNumber: 4 },
+      filterPredicate: 'id < 10',
+    });
+
+    const [split, ...others] = read.splits();
+    expect([split, others]).toEqual([{ index: 0, rowOffset: 0 }, []]);
+    expect(await idsOf(read.read(split!))).toHaveLength(10);
+    expect(world.sent[1]!.query).not.toHaveProperty('Count');
+  });
+
   it.each(['Parallelism', 'RowOffset'] as const)(
     '%s needs a number: the default is one of bytes',
     async (splitMode) => {

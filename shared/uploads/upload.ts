@@ -1,0 +1,309 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Deadline } from '../core/deadline.ts';
+import { errorFacts, IngestError, isRetryable } from '../core/errors.ts';
+import { type EpochMs, epochMs } from '../core/units.ts';
+import { pathText } from '../landing/flat-manifest.ts';
+import { latestKey } from '../landing/keys.ts';
+import { readLatest } from '../landing/manifest.ts';
+import type { Pipeline } from '../pipelines/define.ts';
+import { type SinkSession, SinkTakenOverError, type StreamSink, type Transition } from '../sinks/sink.ts';
+import type { UploadDeps } from './deps.ts';
+import { type ManifestChange, manifestChanges } from './diff.ts';
+import { findLeaf, landedBytes, recordsOf, rowsOf, sinkPartition } from './partition.ts';
+import { LEASE_MS, Progress } from './progress.ts';
+import { rejectRows } from './rejected.ts';
+import type { AppliedManifest, SinkRecord } from './store.ts';
+
+const PARALLEL = 4;
+
+/** How an invocation left a sink. */
+export type UploadEnd = 'up to date' | 'out of time' | 'held by another';
+
+/**
+ * Brings one sink from the manifest it has applied to the newest published one, change by change in their order; what it comes
+ * to is kept as it goes, so that whoever goes on begins there. Of several that do so at a time one does.
+ *
+ * @throws what the sink, its credential or the store throws; the sink is left where it was, and free
+ */
+export async function bringOn(
+  pipeline: Pipeline,
+  sink: StreamSink,
+  { messageId: holder, deadline }: { readonly messageId: string; readonly deadline: Deadline },
+  stopWithinMs: number,
+  deps: UploadDeps,
+): Promise<UploadEnd> {
+  const now = (): EpochMs => epochMs(deps.clock());
+  let record = await deps.sinks.want(pipeline.name, sink.name);
+  const claimed = await deps.sinks.claim(pipeline.name, sink.name, holder, now(), LEASE_MS);
+  if (!claimed) return 'held by another';
+  record = claimed;
+  try {
+    for (;;) {
+      // What was begun is finished first; what only was meant to begin may as well be newer.
+      const target = hasBegun(record) ? record.target : await newestOf(pipeline.name, record, deps);
+      if (!target) {
+        const released = await deps.sinks.release(record, holder, { attempts: 0 });
+        if (released) return 'up to date';
+        const again = await deps.sinks.get(pipeline.name, sink.name);
+        if (again?.holder !== holder) return 'held by another';
+        record = again;
+        continue;
+      }
+      const upload = new Upload(pipeline, sink, record, target, holder, deadline, stopWithinMs, deps);
+      const end = await upload.run();
+      record = upload.record;
+      if (end === 'out of time') {
+        await deps.sinks.letGo(record, holder);
+        return end;
+      }
+    }
+  } catch (error) {
+    if (error instanceof SinkTakenOverError) return 'held by another';
+    const facts = errorFacts(error, deps.redactor.redact);
+    await deps.sinks.letGo(record, holder, { attempts: record.attempts + 1, error: facts, failedAt: now() });
+    throw error;
+  }
+}
+
+const hasBegun = ({ target, place, ahead, rows, kept }: SinkRecord): boolean =>
+  target !== undefined && (place > 0 || ahead.length > 0 || Object.keys(rows).length > 0 || kept !== undefined);
+
+/** @returns undefined if the sink has applied what is published */
+async function newestOf(
+  pipeline: string,
+  { applied }: SinkRecord,
+  deps: UploadDeps,
+): Promise<AppliedManifest | undefined> {
+  const latest = (await readLatest(deps.objects, latestKey(pipeline)))?.latest;
+  if (!latest || latest.run === applied?.run) return undefined;
+  const { run, manifest, publishedAt } = latest;
+  return { run, manifest, publishedAt };
+}
+
+/** One transition, or the rest of it. */
+class Upload {
+  readonly #pipeline: Pipeline;
+  readonly #sink: StreamSink;
+  readonly #target: AppliedManifest;
+  readonly #deadline: Deadline;
+  readonly #stopWithinMs: number;
+  readonly #deps: UploadDeps;
+  readonly #progress: Progress;
+  readonly #before: AppliedManifest | undefined;
+  readonly #stop = new AbortController();
+  #folder = '';
+
+  constructor(
+    pipeline: Pipeline,
+    sink: StreamSink,
+    record: SinkRecord,
+    target: AppliedManifest,
+    holder: string,
+    deadline: Deadline,
+    stopWithinMs: number,
+    deps: UploadDeps,
+  ) {
+    this.#pipeline = pipeline;
+    this.#sink = sink;
+    this.#target = target;
+    this.#deadline = deadline;
+    this.#stopWithinMs = stopWithinMs;
+    this.#deps = deps;
+    this.#before = record.applied;
+    const strict = sink.guarantee !== 'idempotent by key';
+    const now = () => epochMs(deps.clock());
+    this.#progress = new Progress(record, { store: deps.sinks, holder, strict, now });
+  }
+
+  get record(): SinkRecord {
+    return this.#progress.record;
+  }
+
+  async run(): Promise<'applied' | 'out of time'> {
+    const { record } = this.#progress;
+    const isSame = record.target?.run === this.#target.run;
+    const began = (isSame ? record.target?.began : undefined) ?? epochMs(this.#deps.clock());
+    if (!isSame) await this.#progress.keep({ target: { ...this.#target, began } });
+    // Nothing is other than it was: the sink has only to know that it has applied this run.
+    if (this.#before?.manifest !== this.#target.manifest) {
+      this.#folder = await mkdtemp(join(this.#deps.spoolFolder, 'landfall-sink-'));
+      try {
+        if (!(await this.#apply())) return 'out of time';
+      } finally {
+        await rm(this.#folder, { recursive: true, force: true });
+      }
+    }
+    this.#progress.restart();
+    const { run, manifest, publishedAt } = this.#target;
+    const applied = { run, manifest, publishedAt };
+    await this.#progress.keep({ applied, attempts: 0 }, ['target', 'kept', 'error', 'failedAt']);
+    this.#deps.log.info('a sink has applied a manifest', this.#facts());
+    return 'applied';
+  }
+
+  /** @returns false if time ran out */
+  async #apply(): Promise<boolean> {
+    const transition: Transition = {
+      ...(this.#before ? { fromRun: this.#before.run } : {}),
+      toRun: this.#target.run,
+      id: `${this.#pipeline.name}/${this.#sink.name}/${this.#before?.run ?? 0}-${this.#target.run}`,
+    };
+    const session = await this.#open();
+    try {
+      await session.begin?.(transition);
+      if (!(await this.#changes(session))) return false;
+      await session.commit?.();
+      return true;
+    } catch (error) {
+      // What can be tried again goes on with what was begun.
+      if (!isRetryable(error) && !(error instanceof SinkTakenOverError)) {
+        await session
+          .abort?.()
+          .catch((cause: unknown) => this.#deps.log.warn('a sink could not be aborted', { error: cause }));
+        if (this.#sink.atomic) await this.#startOver().catch(() => {});
+      }
+      throw error;
+    } finally {
+      await session.close();
+    }
+  }
+
+  /** What was uploaded so far was given up with the session that held it. */
+  async #startOver(): Promise<void> {
+    this.#progress.restart();
+    await this.#progress.keep({}, ['kept']);
+  }
+
+  async #open(): Promise<SinkSession> {
+    const { log, redactor, clock, random, secrets } = this.#deps;
+    const { credentials } = this.#sink;
+    const credential = credentials ? await secrets.get(credentials.secret) : '';
+    if (credential) redactor.add(credential);
+    return this.#sink.open({
+      pipeline: this.#pipeline.name,
+      sink: this.#sink.name,
+      credential,
+      log: log.with(this.#facts()),
+      clock,
+      random,
+      signal: this.#deadline.signal,
+      temporaryFolder: this.#folder,
+      kept: this.#progress.record.kept,
+      keep: async (kept) => void (await this.#progress.keep({ kept })),
+    });
+  }
+
+  /** Several at a time, but those of one feed, and what frames a generation, one after the other. */
+  async #changes(session: SinkSession): Promise<boolean> {
+    const limit = this.#sink.parallel ?? PARALLEL;
+    const running = new Set<Promise<void>>();
+    const lanes = new Map<string, Promise<void>>();
+    let failure: { readonly error: unknown } | undefined;
+    let number = 0;
+    for await (const change of manifestChanges(this.#deps.objects, this.#before?.manifest, this.#target.manifest)) {
+      const at = number++;
+      if (this.#progress.isDone(at)) continue;
+      if (failure || this.#isOutOfTime()) break;
+      const lane = 'feed' in change && change.feed ? JSON.stringify(change.feed) : undefined;
+      const before = (lane === undefined ? undefined : lanes.get(lane)) ?? Promise.resolve();
+      const work = before
+        .then(async () => {
+          if (!failure && !this.#isOutOfTime()) await this.#change(at, change, session);
+        })
+        .catch((error: unknown) => {
+          failure ??= { error };
+          this.#stop.abort(error);
+        })
+        .finally(() => running.delete(work));
+      running.add(work);
+      if (lane !== undefined) lanes.set(lane, work);
+      if (running.size >= limit) await Promise.race(running);
+    }
+    await Promise.all(running);
+    if (failure) throw failure.error;
+    return !this.#isOutOfTime();
+  }
+
+  #isOutOfTime(): boolean {
+    return this.#deadline.signal.aborted || this.#deadline.remainingMs() < this.#stopWithinMs;
+  }
+
+  async #change(at: number, change: ManifestChange, session: SinkSession): Promise<void> {
+    switch (change.kind) {
+      case 'begin generation':
+        await session.beginGeneration?.({ path: change.feed, id: change.generation });
+        return this.#progress.done(at, {});
+      case 'finish generation':
+        await session.finishGeneration?.({ path: change.feed, id: change.generation });
+        return this.#progress.done(at, {});
+      case 'remove': {
+        const partition = sinkPartition(change.path, change.was, change);
+        await session.remove?.({ ...partition, isReplaced: change.isReplaced });
+        return this.#progress.done(at, { removed: 1 });
+      }
+      case 'upload':
+        return this.#upload(at, change, session);
+    }
+  }
+
+  async #upload(at: number, change: ManifestChange & { kind: 'upload' }, session: SinkSession): Promise<void> {
+    const { path, entry, was, feed } = change;
+    const { objects, spoolFolder: _spool } = this.#deps;
+    const { records, parser } = recordsOf(this.#pipeline, path);
+    const signal = AbortSignal.any([this.#deadline.signal, this.#stop.signal]);
+    const bytes = () => landedBytes(objects, this.#pipeline, entry, signal);
+    const counts = { rows: 0, rejectedRows: 0 };
+    try {
+      await session.upload({
+        ...sinkPartition(path, entry, change),
+        ...(was ? { replaces: sinkPartition(path, was, change) } : {}),
+        records,
+        committedRow: this.#progress.committedRow(at),
+        bytes,
+        rows: (fromRow = 0) => rowsOf(bytes(), path, { parser, fromRow, signal, temporaryFolder: this.#folder }),
+        read: async (other) => this.#read(other),
+        committed: async (row) => {
+          counts.rows = row;
+          await this.#progress.rowsCommitted(at, row);
+        },
+        reject: async (rows, schema) => {
+          counts.rejectedRows += rows.length;
+          await rejectRows(this.#pipeline.name, this.#sink.name, this.#target.run, path, rows, schema, this.#deps);
+        },
+        signal,
+      });
+    } catch (error) {
+      this.#stop.signal.throwIfAborted();
+      if (this.#deadline.signal.aborted) return;
+      // In a feed what comes after it must not come before it, and where all or nothing counts neither may.
+      if (!isOfPartition(error) || feed || this.#sink.atomic) throw error;
+      const facts = errorFacts(error, this.#deps.redactor.redact);
+      this.#deps.log.error('a sink refuses a partition', { ...this.#facts(), path, error: facts });
+      return this.#progress.refused(at, { path, error: facts });
+    }
+    if (this.#deadline.signal.aborted) return;
+    await this.#progress.done(at, { partitions: 1, bytes: entry.bytes, ...counts });
+  }
+
+  async #read(path: readonly string[]): Promise<Uint8Array | undefined> {
+    const entry = await findLeaf(this.#deps.objects, this.#target.manifest, path);
+    if (!entry) return undefined;
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of landedBytes(this.#deps.objects, this.#pipeline, entry)) chunks.push(chunk);
+    return Buffer.concat(chunks);
+  }
+
+  #facts() {
+    return { pipeline: this.#pipeline.name, sink: this.#sink.name, run: this.#target.run };
+  }
+}
+
+/** What is wrong with one partition says nothing of the others. */
+const isOfPartition = (error: unknown): boolean =>
+  error instanceof IngestError &&
+  !error.retryable &&
+  (error.name === 'PartitionRefusedError' || error.name.startsWith('Parse'));
+
+export const shownSink = (pipeline: string, sink: string, path: readonly string[]): string =>
+  `${pipeline} → ${sink}: ${pathText(path)}`;

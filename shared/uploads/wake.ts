@@ -1,0 +1,67 @@
+import { epochMs, hours, minutes } from '../core/units.ts';
+import { latestKey } from '../landing/keys.ts';
+import { readLatest } from '../landing/manifest.ts';
+import type { Pipeline } from '../pipelines/define.ts';
+import type { StreamUploadMessage } from '../queue/messages.ts';
+import { messageJson } from '../queue/outgoing.ts';
+import type { UploadDeps } from './deps.ts';
+
+type WakeDeps = Pick<UploadDeps, 'queues' | 'objects' | 'sinks' | 'clock' | 'log'>;
+
+/** Tells the sinks of a pipeline that there is a new manifest. */
+export async function wakeSinks({ name, sinks }: Pipeline, { queues }: Pick<WakeDeps, 'queues'>): Promise<void> {
+  await queues.send(
+    'stream-upload',
+    sinks.map((sink) => {
+      const body: StreamUploadMessage = { pipeline: name, sink: sink.name };
+      return { body: messageJson(body), group: name };
+    }),
+  );
+}
+
+/** A sink that nobody has brought on for so long has lost its message. */
+const LOST_AFTER_MS = minutes(5);
+/** What failed for good is tried again so often: somebody may have mended it. */
+const RETRIED_AFTER_MS = hours(1);
+
+/** Sends again what was lost: sinks that lag behind what is published, and that nobody holds. @returns how many */
+export async function sweepSinks(pipeline: Pipeline, deps: WakeDeps): Promise<number> {
+  if (pipeline.sinks.length === 0) return 0;
+  const latest = (await readLatest(deps.objects, latestKey(pipeline.name)))?.latest;
+  if (!latest) return 0;
+  const now = epochMs(deps.clock());
+  let sent = 0;
+  for (const sink of pipeline.sinks) {
+    const record = await deps.sinks.get(pipeline.name, sink.name);
+    if (record?.applied?.run === latest.run && !record.target) continue;
+    if ((record?.leasedUntil ?? 0) > now) continue;
+    const failed = record?.error && !record.error.retryable;
+    const since = Math.max(latest.publishedAt, record?.updatedAt ?? 0, record?.failedAt ?? 0);
+    if (now - since < (failed ? RETRIED_AFTER_MS : LOST_AFTER_MS)) continue;
+    await wakeSinks({ ...pipeline, sinks: [sink] }, deps);
+    sent += 1;
+  }
+  return sent;
+}
+
+/** Manifests and objects are kept for a sink that lags; no longer than this, in days. */
+export const HELD_DAYS = 30;
+
+/**
+ * The newest run whose garbage a pipeline's sinks can do without: what they have applied and go on from is kept for them, for a
+ * while. One that lags further is an alarm, and begins anew when it comes back.
+ */
+export async function heldBySinks({ name, sinks }: Pipeline, { sinks: store, clock, log }: WakeDeps): Promise<number> {
+  let upTo = Number.POSITIVE_INFINITY;
+  for (const { name: sink } of sinks) {
+    const { applied } = (await store.get(name, sink)) ?? {};
+    if (!applied) continue;
+    if (clock().getTime() - applied.publishedAt > hours(24 * HELD_DAYS)) {
+      log.error('a sink lags so far that nothing is kept for it any more', { pipeline: name, sink, run: applied.run });
+      log.error('metric', { metric: 'SinksTooFarBehind', value: 1 });
+      continue;
+    }
+    upTo = Math.min(upTo, applied.run);
+  }
+  return upTo;
+}

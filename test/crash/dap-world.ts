@@ -1,0 +1,194 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { expect } from 'vitest';
+import { type DapServer, startDapServer } from '../../local/servers/dap/server.ts';
+import { openEmbedded } from '../../shared/backends/embedded.ts';
+import { Credentials, DapClient, Instant } from '../../shared/clients/dap/index.ts';
+import { systemClock } from '../../shared/core/clock.ts';
+import { latestKey } from '../../shared/landing/keys.ts';
+import { manifestLeaves, readLatest } from '../../shared/landing/manifest.ts';
+import { NodeStore } from '../../shared/nodes/store.ts';
+import { walkPartitions } from '../../shared/operations/partitions.ts';
+import { PartitionStore } from '../../shared/partitions/store.ts';
+import { RunStore } from '../../shared/runs/store.ts';
+import { seeded } from '../support/seeded.ts';
+import { type ChildEnd, expectDone, expectSettled, runChild } from './world.ts';
+
+const NAME = 'crash';
+const TABLES = 30;
+const ROWS = 40;
+
+/** The files shown of a table, in the order of the feed. */
+interface ShownFile {
+  readonly query: string;
+  readonly name: string;
+  readonly rows: readonly string[];
+}
+
+/** Thirty tables of a local DAP server that move on, an embedded backend, and worker processes between the two. */
+export class DapCrashWorld {
+  readonly home: string;
+  readonly server: DapServer;
+  readonly random: () => number;
+
+  private constructor(home: string, server: DapServer, seed: number) {
+    this.home = home;
+    this.server = server;
+    this.random = seeded(seed);
+  }
+
+  static async open(seed: number): Promise<DapCrashWorld> {
+    const server = await startDapServer({
+      seed,
+      tables: [],
+      extraTables: TABLES,
+      rows: ROWS,
+      rowsPerFile: 15,
+      jobSpeed: Number.POSITIVE_INFINITY,
+      // Equal queries of which nothing came are one job: its empty file would be there twice.
+      whenEmpty: 'no file',
+      // Under the other reading the record of the watermark itself comes again, and could not be told from one landed twice.
+      boundary: '(since, until]',
+    });
+    return new DapCrashWorld(await mkdtemp(join(tmpdir(), 'landfall-crash-dap-')), server, seed);
+  }
+
+  async remove(): Promise<void> {
+    await this.server.close();
+    await rm(this.home, { recursive: true, force: true });
+  }
+
+  /** Runs one worker process; killed after so long, if that is given. */
+  run({ killAfterMs, flags = [] }: { killAfterMs?: number; flags?: readonly string[] } = {}): Promise<ChildEnd> {
+    const { clientId, clientSecret } = this.server.credentials;
+    const env = { ...process.env, LANDFALL_SECRET_DAP: JSON.stringify({ clientId, clientSecret }) };
+    return runChild('dap-child.ts', [this.home, this.server.url, ...flags], { killAfterMs, env });
+  }
+
+  /** Undisturbed runs: one sets everything right, another asks for what came since, and the sweep clears up. */
+  async settle(): Promise<void> {
+    for (const flags of [[], ['--sweep']]) expectDone(await this.run({ flags }));
+  }
+
+  async expectWhole(): Promise<void> {
+    await this.#expectNothingLandedTwice();
+    const shown = await this.#shown();
+    const watermarks = await this.#watermarks();
+    const present = await this.#freshSnapshots();
+    expect([...shown.keys()].sort()).toEqual([...present.keys()].sort());
+    for (const [table, files] of shown) {
+      expectChain(table, files, watermarks.get(table)!);
+      expect(applied(files), `the records of ${table}`).toEqual(present.get(table));
+      const { watermark } = this.server.table('canvas', table);
+      expect(microsOf(watermarks.get(table)!), `the watermark of ${table}`).toBe(watermark);
+    }
+  }
+
+  /** A partition of a feed of jobs never becomes due again, so each has been committed once in all runs. */
+  async #expectNothingLandedTwice(): Promise<void> {
+    const commits = (await readFile(join(this.home, 'commits'), 'utf8')).trimEnd().split('\n');
+    const partitions = commits.map((line) => line.slice(0, line.lastIndexOf(' ')));
+    expect(partitions.filter((one, at) => partitions.indexOf(one) !== at)).toEqual([]);
+  }
+
+  /** What readers see; nothing else is stored, and nothing is due. */
+  async #shown(): Promise<Map<string, ShownFile[]>> {
+    const backend = openEmbedded({ home: this.home, env: {}, clock: systemClock });
+    try {
+      const { latest } = (await readLatest(backend.objects, latestKey(NAME)))!;
+      const shown = new Map<string, ShownFile[]>();
+      const named = new Set<string>();
+      for await (const { path, entry } of manifestLeaves(backend.objects, latest.manifest)) {
+        const pieces: Uint8Array[] = [];
+        for (const { key } of entry.objects) {
+          named.add(key);
+          for await (const chunk of backend.objects.read(key)) pieces.push(chunk);
+        }
+        const [table, query, name] = path as [string, string, string];
+        const files = shown.get(table) ?? shown.set(table, []).get(table)!;
+        if (name === 'schema.json') continue;
+        const lines = gunzipSync(Buffer.concat(pieces)).toString().split('\n');
+        files.push({ query, name, rows: lines.filter((line) => line !== '') });
+      }
+      await expectSettled(this.home, NAME, named, backend);
+      return shown;
+    } finally {
+      backend.close();
+    }
+  }
+
+  async #watermarks(): Promise<Map<string, string>> {
+    const { tables, close } = openEmbedded({ home: this.home, env: {}, clock: systemClock });
+    const stores = {
+      runs: new RunStore(tables.runs, () => ''),
+      nodes: new NodeStore(tables.nodes),
+      partitions: new PartitionStore(tables.partitions),
+    };
+    const watermarks = new Map<string, string>();
+    for await (const { item, path } of walkPartitions(NAME, stores)) {
+      if (item.kind !== 'feed') continue;
+      const feed = await stores.nodes.get(NAME, item.child!);
+      watermarks.set(path[0]!, (feed!.landedPosition as { watermark: string }).watermark);
+    }
+    close();
+    return watermarks;
+  }
+
+  /** By table: what a new snapshot brings now, by key. */
+  async #freshSnapshots(): Promise<Map<string, Map<string, string>>> {
+    const { clientId, clientSecret } = this.server.credentials;
+    const unlimited = { start: Infinity, job: Infinity, tables: Infinity, schema: Infinity, urls: Infinity };
+    await using session = new DapClient({
+      baseUrl: this.server.url,
+      credentials: Credentials.create(clientId, clientSecret),
+      rateLimits: unlimited,
+    }).open();
+    const tables = await session.getTables('canvas');
+    const folder = join(this.home, 'fresh');
+    const fresh = await Promise.all(
+      tables.map(async (table) => {
+        const query = { format: 'jsonl' } as const;
+        const { downloadedFiles } = await session.downloadTableData('canvas', table, query, folder);
+        const texts = await Promise.all(
+          downloadedFiles.map(async (path) => gunzipSync(await readFile(path)).toString()),
+        );
+        const rows = texts.flatMap((text) => text.split('\n')).filter((line) => line !== '');
+        return [table, new Map(rows.map((row) => [keyOf(row), row]))] as const;
+      }),
+    );
+    return new Map(fresh);
+  }
+}
+
+/** A snapshot and then one range after the other, without a gap; no file and no version of a record is there twice. */
+function expectChain(table: string, files: readonly ShownFile[], watermark: string): void {
+  const queries = [...new Set(files.map(({ query }) => query))];
+  expect(queries[0], table).toMatch(/^snapshot-\d+$/);
+  const starts = queries.slice(1).map((query) => query.replace(/^since-/, ''));
+  const inOrder = starts.toSorted((a, b) => Instant.from(a).compare(Instant.from(b)));
+  expect(starts, table).toEqual(inOrder);
+  const names = files.map(({ name }) => name);
+  expect(new Set(names).size, `files of ${table}`).toBe(names.length);
+  const versions = files.flatMap(({ rows }) => rows.map((row) => `${keyOf(row)} ${writtenAt(row)}`));
+  expect(new Set(versions).size, `versions of records of ${table}`).toBe(versions.length);
+  for (const { rows } of files)
+    for (const row of rows)
+      expect(Instant.from(writtenAt(row)).compare(Instant.from(watermark))).toBeLessThanOrEqual(0);
+}
+
+/** The records by key, once every change is applied in order. */
+function applied(files: readonly ShownFile[]): Map<string, string> {
+  const records = new Map<string, string>();
+  for (const row of files.flatMap(({ rows }) => rows)) {
+    if (row.includes('"action":"D"')) records.delete(keyOf(row));
+    else records.set(keyOf(row), row.replace(',"action":"U"', ''));
+  }
+  return records;
+}
+
+const microsOf = (instant: string): number => Number(Instant.from(instant).epochNanoseconds / 1000n);
+/** As text: ids do not fit into a number. */
+const keyOf = (row: string) => /"key":(\{[^}]*\})/.exec(row)![1]!;
+const writtenAt = (row: string) => /"meta":\{"ts":"([^"]*)"/.exec(row)![1]!;
