@@ -6,6 +6,7 @@ import { confirmCommand } from './commands/confirm.ts';
 import { connectionCommand } from './commands/connection.ts';
 import { connectorCommand } from './commands/connector.ts';
 import { dapCommand } from './commands/dap/dap.ts';
+import { disCommand } from './commands/dis/dis.ts';
 import { emulateCommand } from './commands/emulate.ts';
 import { exampleCommand } from './commands/example/example.ts';
 import { giveUpCommand } from './commands/give-up.ts';
@@ -56,7 +57,7 @@ const GROUPS: readonly { readonly title: string; readonly commands: readonly ((a
       sweepCommand,
     ],
   },
-  { title: 'Services:', commands: [dapCommand, connectorCommand, emulateCommand] },
+  { title: 'Services:', commands: [dapCommand, disCommand, connectorCommand, emulateCommand] },
 ];
 
 const EXIT_CODES = `

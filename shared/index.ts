@@ -132,6 +132,7 @@ export {
 } from './refresh/read-partition.ts';
 export { StuckError } from './refresh/walk.ts';
 export { type RunRecord, type RunState, RunStore } from './runs/store.ts';
+export { type SqlDatabaseOptions, sqlDatabase } from './sinks/sql/sink.ts';
 export { SecretMissingError, type Secrets, SecretUnreadableError } from './secrets/secrets.ts';
 export { PipelinePausedError, type StartRefreshAnswer, startRefresh } from './steps/start-refresh.ts';
 export { type Table, type Tables, TableUnavailableError } from './tables/table.ts';

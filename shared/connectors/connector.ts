@@ -2,6 +2,7 @@ import { IngestError } from '../core/errors.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { Logger } from '../core/logger.ts';
 import type { ParserOptions } from '../parsers/formats.ts';
+import type { CommonOptions } from '../parsers/options.ts';
 import type { AsyncConnector } from './async/async-connector.ts';
 
 /**
@@ -11,13 +12,27 @@ import type { AsyncConnector } from './async/async-connector.ts';
  * partition's metadata. Every refresh lists everything that is expected to be there: what a complete listing does not
  * name is removed. (A feed is the exception: it yields only what is new.)
  */
-export interface BytesConnector<C = unknown> {
+export interface BytesConnector<C = unknown> extends ListingConnector<C> {
+  readonly kind?: 'bytes';
+  /** Yields the bytes of one leaf. Strings are UTF-8; nothing is put between chunks. */
+  readBytes(context: C, metadata: Metadata, run: ReadRun): Chunks;
+}
+
+/** A source whose leaves are records: the same listing and state, but no parser. They land in the pipeline's format. */
+export interface RecordsConnector<C = unknown> extends ListingConnector<C> {
+  readonly kind: 'records';
+  /** How they are typed. Default: as they look. */
+  readonly typing?: RecordTyping;
+  /** Yields the records of one leaf, in the order in which they land. */
+  readRecords(context: C, metadata: Metadata, run: ReadRun): SourceRecordStream;
+}
+
+/** What the two kinds of connectors share. */
+export interface ListingConnector<C> {
   /** Builds the session. The only way in which a credential reaches a connector. Once per process, then every 50 minutes. */
   context(credentials: string, run: ContextRun): C | Promise<C>;
   /** Yields the children of a node: `null` is the root, else the metadata the node was listed with, unchanged. */
   listObjects(context: C, metadata: Metadata | null, run: ListRun): Listing;
-  /** Yields the bytes of one leaf. Strings are UTF-8; nothing is put between chunks. */
-  readBytes(context: C, metadata: Metadata, run: ReadRun): Chunks;
   /** Told after a node has landed and its manifest is stored. May be told again: it must be idempotent. */
   acknowledge?(context: C, node: Acknowledgement): Promise<void>;
   /** Best-effort, when the process ends or the context is replaced. */
@@ -66,6 +81,24 @@ export type JobSpec = {
 export type Listed = Metadata | JsonObject;
 export type Listing = AsyncIterable<Listed> | Iterable<Listed>;
 export type Chunks = AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>;
+
+/** A record by the names of its fields. `bigint`s are taken too. */
+export type SourceRecord = Readonly<Record<string, JsonValue | bigint>>;
+export type SourceRecordStream = AsyncIterable<SourceRecord> | Iterable<SourceRecord>;
+/** As parsers take them: the schema, rules of columns, what becomes of records that do not fit. */
+export type RecordTyping = Pick<
+  CommonOptions,
+  | 'schema'
+  | 'columns'
+  | 'onExtraField'
+  | 'onMissingField'
+  | 'onMismatch'
+  | 'badRecords'
+  | 'maxErrorCount'
+  | 'maxErrorPercent'
+  | 'sampleRecords'
+  | 'bigNumbers'
+>;
 
 export interface ContextRun {
   readonly log: Logger;
@@ -168,11 +201,16 @@ export const NAME_MAX_BYTES = 1024;
 export const CURSOR_MAX_BYTES = 4 * 1024;
 export const DEPTH_MAX = 64;
 
+/** A source of bytes. */
+export interface Source extends SourceOf<BytesConnector> {}
+/** A source of records. */
+export interface RecordsSource extends SourceOf<RecordsConnector> {}
+
 /** A source a pipeline can name: a connector with what identifies its code and configuration. */
-export interface Source {
+export interface SourceOf<C> {
   /** `files`, `s3`, `http`, … */
   readonly type: string;
-  readonly connector: BytesConnector;
+  readonly connector: C;
   /**
    * All that decides what a read yields: the options, and a version of the code. If it changes, everything is read
    * again. Canonical JSON is hashed, so key order does not matter.
@@ -195,8 +233,8 @@ export interface Source {
 export interface SourceRecords {
   /** Rows of equal tables belong together. */
   readonly table?: string;
-  /** `snapshot`: rows of a new generation; `changes`: upserts and deletes to apply; default `rows`, the partition's own. */
-  readonly change?: 'snapshot' | 'changes' | 'rows';
+  /** `snapshot`: rows of a new generation; `changes`: upserts and deletes to apply; `none`; default `rows`, the partition's own. */
+  readonly change?: 'snapshot' | 'changes' | 'rows' | 'none';
   readonly parser?: ParserOptions;
 }
 

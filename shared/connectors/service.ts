@@ -5,11 +5,11 @@ import type { Redactor } from '../core/redaction.ts';
 import { epochMs, minutes, seconds } from '../core/units.ts';
 import type { Pipeline } from '../pipelines/define.ts';
 import type { Secrets } from '../secrets/secrets.ts';
-import type { BytesConnector } from './connector.ts';
+import type { BytesConnector, RecordsConnector } from './connector.ts';
 
 /** A connector with its session, ready to list and read. */
 export interface OpenSource {
-  readonly connector: BytesConnector;
+  readonly connector: BytesConnector | RecordsConnector;
   readonly context: unknown;
 }
 

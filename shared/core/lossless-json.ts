@@ -62,6 +62,7 @@ const LONG_DIGITS = /\d{16}/;
 /** Sixteen digits with a point among them, or an exponent that may be beyond a double's range. */
 const MANY_DIGITS = /[\d.]{16}|\d[eE][+-]?\d{3}/;
 const INTEGER = /^-?\d+$/;
+const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
 type NumberOf = (source: string) => unknown;
 
@@ -97,7 +98,8 @@ function parseMarked(text: string, toNumber: NumberOf): unknown {
       if (!isInString || !isEscaped(text, next)) isInString = !isInString;
       quote = next;
     }
-    if (isInString) continue;
+    // What is no number stays as it is, for the parser to refuse.
+    if (isInString || !NUMBER.test(source)) continue;
     marked += `${text.slice(from, index)}"${MARK}${source}"`;
     from = index + source.length;
   }

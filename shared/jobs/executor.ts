@@ -66,7 +66,7 @@ async function openAttempt(
   };
   await deps.jobs.open(job, { ...request, outputPrefix: `${deps.objects.location(jobPrefix(key))}/` });
   // Whoever opened it may have been cut off before this.
-  await sendPoll(job, 0, now, deps);
+  await sendPoll(job, 0, job.dueAt ?? now, deps);
 }
 
 /**

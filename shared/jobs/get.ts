@@ -36,7 +36,9 @@ export async function getJob(look: Look): Promise<Findings> {
     const findings = callFailed(error, look);
     return 'giveUp' in findings ? stopping('FAILED', findings.giveUp, look, true) : findings;
   }
-  return isTerminal(resource.phase) ? finalOf(resource, look) : underWay(resource, look);
+  if (!isTerminal(resource.phase)) return underWay(resource, look);
+  const { fields, clears = [] } = await finalOf(resource, look);
+  return { fields, clears: [...WENT_WELL, ...clears] };
 }
 
 function underWay({ phase, message, logLinks, customInfo, pollAfterMs }: Resource, look: Look): Findings {

@@ -183,7 +183,8 @@ export class JobStore {
   /** Records what a look found, and that the next one is another. Only who holds the job may. */
   record(key: JobKey, holder: string, fields: Partial<JobRecord>, clears: readonly string[] = []) {
     const set = fieldsOf(fields);
-    const remove = ['holder', 'leasedUntil', 'callAt', ...clears].filter((name) => set[name] === undefined);
+    const cleared = new Set(['holder', 'leasedUntil', 'callAt', ...clears]);
+    const remove = [...cleared].filter((name) => set[name] === undefined);
     return this.#update(key, { set, remove, increment: { poll: 1 } }, [equals('holder', holder)]);
   }
 

@@ -14,22 +14,40 @@ export interface DataKeyParts {
   readonly plan: Plan;
   readonly take: number;
   readonly segment: number;
+  /** Of records, the format they land in; `errors` are those that could not be taken. Default: the bytes as they came. */
+  readonly file?: LandedFile | undefined;
+  /** Around the whole object. */
   readonly compression: 'none' | 'gzip' | 'zstd';
   /** Where the pipeline's own template puts it; default by the hash of what it is. */
   readonly base?: string | undefined;
 }
 
+export type LandedFile = RecordFormat | 'errors';
+/** Of records that were parsed before they landed. */
+export type RecordFormat = 'ndjson' | 'csv' | 'parquet' | 'avro';
+
 /** Ends in plan and take, which never come twice: no two writers ever share a key. */
 export function dataKey(parts: DataKeyParts): string {
-  const { pipeline, node, sk, name, fingerprint, plan, take, segment, compression, base } = parts;
+  const { pipeline, node, sk, name, fingerprint, plan, take, segment, file, compression, base } = parts;
   const id = sha256Hex(lengthPrefixed([node, sk])).slice(0, 32);
   const version = sha256Hex(fingerprint).slice(0, 16);
   const suffix = segment === 0 ? '' : `-${segment}`;
   const place = base === undefined ? `${id.slice(0, 2)}/${id}/` : `${base}/${id}-`;
-  return `${pipeline}/data/${place}${version}-${plan}-${take}${suffix}${extension(name)}${COMPRESSED[compression]}`;
+  return `${pipeline}/data/${place}${version}-${plan}-${take}${suffix}${ending(name, file)}${COMPRESSED[compression]}`;
 }
 
 const COMPRESSED = { none: '', gzip: '.gz', zstd: '.zst' } as const;
+
+const ending = (name: string, file: LandedFile | undefined): string =>
+  file === undefined ? extension(name) : file === 'errors' ? '.errors.ndjson' : `.${file}`;
+
+/** How the object as a whole is compressed, by what its key ends in. @param name of the partition */
+export function compressionOfKey(key: string, name: string, file?: LandedFile): keyof typeof COMPRESSED {
+  const end = ending(name, file);
+  return (Object.keys(COMPRESSED) as (keyof typeof COMPRESSED)[])
+    .filter((compression) => key.endsWith(end + COMPRESSED[compression]))
+    .reduce((longest, one) => (COMPRESSED[one].length > COMPRESSED[longest].length ? one : longest), 'none');
+}
 
 /** The name's own extension, so that readers which go by it know the format. */
 function extension(name: string): string {

@@ -1,5 +1,5 @@
 import { Instant } from '../clients/dap/index.ts';
-import type { TablePosition } from '../connectors/dap/listing.ts';
+import { SCHEMA_NAME, type TablePosition } from '../connectors/dap/listing.ts';
 import { InvalidInputError } from '../core/errors.ts';
 import type { JobRecord } from '../jobs/store.ts';
 import type { NodeRecord } from '../nodes/store.ts';
@@ -49,7 +49,7 @@ async function tableStatus(
     newest = query;
     if (!query.child || query.gone) continue;
     for await (const { landed, metadata, name } of childrenOf(pipeline.name, query.child, deps)) {
-      if (!landed || metadata?.schemaVersion !== undefined || name === SCHEMA) continue;
+      if (!landed || metadata?.schemaVersion !== undefined || name === SCHEMA_NAME) continue;
       standing.rows += landed.rows ?? 0;
       standing.files += 1;
       standing.bytes += landed.bytes;
@@ -69,8 +69,6 @@ async function tableStatus(
     next: nextStep(position, outstanding.at(-1)?.error?.code, outstanding.length, job),
   };
 }
-
-const SCHEMA = 'schema.json';
 
 function lastJob(name: string, { phase, finishedAt, createdAt, error }: JobRecord, node: NodeRecord | undefined) {
   const said = error ?? node?.error;

@@ -6,6 +6,7 @@ import { ChunkBytes } from '../landing/encoder.ts';
 import { pathText } from '../landing/flat-manifest.ts';
 import type { FeedListing, Listing } from '../listing/listing.ts';
 import { SLOTS, shardOf, slotOf } from '../nodes/layout.ts';
+import type { ParsedRecords, Parser } from '../parsers/parser.ts';
 import { sortKey } from '../partitions/store.ts';
 import type { Pipeline } from '../pipelines/define.ts';
 import type { RefreshDeps } from '../refresh/deps.ts';
@@ -44,6 +45,26 @@ export async function* previewPartition(
     yield text.of(chunk);
   const rest = text.rest();
   if (rest.length > 0) yield rest;
+}
+
+/**
+ * The records of one partition as a parser makes them of what its source would yield now: typed rows, in batches. Lands
+ * nothing; whoever has seen enough stops.
+ *
+ * @param temporaryFolder for formats that are read at random
+ * @throws {PartitionNotFoundError} nothing of that path is listed
+ * @throws {ParseError} while the batches are read
+ */
+export function previewRecords(
+  pipeline: Pipeline,
+  path: string,
+  parser: Parser,
+  temporaryFolder: string,
+  deps: RefreshDeps,
+  deadline: Deadline,
+): ParsedRecords {
+  const bytes = previewPartition(pipeline, path, deps, deadline);
+  return parser.parse(bytes, { label: path, temporaryFolder, signal: deadline.signal });
 }
 
 interface Found {

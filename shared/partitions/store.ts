@@ -3,6 +3,7 @@ import { sha256Hex } from '../core/ids.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { EpochMs } from '../core/units.ts';
 import type { Plan } from '../nodes/plan.ts';
+import type { RecordFormat } from '../landing/keys.ts';
 import { attributes, type ShardKey } from '../nodes/store.ts';
 import {
   absent,
@@ -86,11 +87,26 @@ export interface Landed {
   readonly bytes: number;
   readonly chunks: number;
   readonly objects: readonly LandedObject[];
-  /** As the connector counted them, where it did. */
+  /** Of records that were parsed before they landed: what the object is. Absent for bytes as they came. */
+  readonly format?: RecordFormat;
+  /** As the connector counted them, where it did; of parsed records how many landed. */
   readonly rows?: number;
+  /** Records that could not be taken, set aside: newline-delimited JSON with number, offset and reason. */
+  readonly errors?: SetAside;
   /** What the connector told of these bytes, where it did. */
   readonly facts?: JsonObject;
 }
+
+/** Records that were set aside. */
+export interface SetAside extends LandedObject {
+  readonly records: number;
+}
+
+/** The keys of all that a landing has put there. */
+export const landedKeys = ({ objects, errors }: Pick<Landed, 'objects' | 'errors'>): string[] => [
+  ...objects.map(({ key }) => key),
+  ...(errors ? [errors.key] : []),
+];
 
 export interface LandedObject {
   readonly key: string;

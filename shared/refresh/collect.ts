@@ -174,7 +174,7 @@ class Collector {
   async #objectsIn(part: string): Promise<string[]> {
     if (!(await this.#deps.objects.head(part))) return [];
     const entries = await readPart(this.#deps.objects, part);
-    return entries.flatMap((entry) => (entry.kind === 'leaf' ? entry.objects.map(({ key }) => key) : []));
+    return entries.flatMap((entry) => (entry.kind === 'leaf' ? landedKeys(entry) : []));
   }
 
   /** Where the node keeps a child of this name: one shard of a folder; of a feed, where names may repeat, any. */
@@ -285,5 +285,4 @@ const openIn = (node: NodeRecord | undefined): number => (node?.plan && node.sta
 /** Of a read that did not come to its end: nobody will go on with it. */
 const segmentsOf = ({ progress }: PartitionRecord): string[] => (progress?.segments ?? []).map(({ key }) => key);
 
-const objectsOf = ({ landed, progress }: PartitionRecord): string[] =>
-  [...(landed?.objects ?? []), ...(progress?.segments ?? [])].map(({ key }) => key);
+const objectsOf = (item: PartitionRecord): string[] => [...(item.landed ? landedKeys(item.landed) : []), ...segmentsOf(item)];

@@ -1,44 +1,43 @@
 import type { Garbage } from '../landing/garbage.ts';
-import { dataKey } from '../landing/keys.ts';
+import { dataKey, type LandedFile } from '../landing/keys.ts';
 import type { Plan } from '../nodes/plan.ts';
 import type { ShardKey } from '../nodes/store.ts';
 import type { Diff, ListedChild } from '../partitions/diff.ts';
-import type { PartitionRecord } from '../partitions/store.ts';
+import { landedKeys, type PartitionRecord } from '../partitions/store.ts';
 import type { RefreshDeps } from './deps.ts';
 
 /** The pipeline may land otherwise now than when the take ran. */
 const COMPRESSIONS = ['none', 'gzip', 'zstd'] as const;
+/** Of records: one object, and one of those that could not be taken. */
+const RECORD_FILES: readonly (readonly [LandedFile, readonly (typeof COMPRESSIONS)[number][]])[] = [
+  ['ndjson', COMPRESSIONS],
+  ['csv', COMPRESSIONS],
+  ['parquet', ['none']],
+  ['avro', ['none']],
+  ['errors', ['none']],
+];
 
 /**
  * The keys at which takes of a partition's last plan may have left an object that nothing names. A take that was killed
  * could not say so, but where it wrote follows from its plan and number.
  */
 export function keysOfTakes(key: ShardKey, item: PartitionRecord, takes: number): string[] {
-  const named = new Set(
-    [...(item.landed?.objects ?? []), ...(item.progress?.segments ?? [])].map((object) => object.key),
-  );
+  const segmentKeys = item.progress?.segments.map((object) => object.key) ?? [];
+  const named = new Set([...(item.landed ? landedKeys(item.landed) : []), ...segmentKeys]);
   const fingerprint = item.due ?? item.landed?.fingerprint ?? '';
   // One more than are saved: the one that a take was writing when it ended.
   const segments = 1 + Math.max(item.progress?.segments.length ?? 0, item.landed?.objects.length ?? 0);
-  const keys: string[] = [];
+  const keys = new Set<string>();
   for (let take = 1; take <= takes; take++) {
-    for (let segment = 0; segment < segments; segment++) {
-      const parts = {
-        pipeline: key.pipeline,
-        node: key.node,
-        sk: item.sk,
-        name: item.name,
-        fingerprint,
-        plan: item.plan,
-        base: item.keyBase,
-      };
-      for (const compression of COMPRESSIONS) {
-        const written = dataKey({ ...parts, take, segment, compression });
-        if (!named.has(written)) keys.push(written);
-      }
-    }
+    const { pipeline, node } = key;
+    const { sk, name, plan, keyBase: base } = item;
+    const parts = { pipeline, node, sk, name, fingerprint, plan, base, take };
+    for (let segment = 0; segment < segments; segment++)
+      for (const compression of COMPRESSIONS) keys.add(dataKey({ ...parts, segment, compression }));
+    for (const [file, compressions] of RECORD_FILES)
+      for (const compression of compressions) keys.add(dataKey({ ...parts, segment: 0, file, compression }));
   }
-  return keys;
+  return [...keys.difference(named)];
 }
 
 export interface OrphanContext {
@@ -64,7 +63,7 @@ export async function orphansOfMarks(
     const keys = item.progress && !keepsProgress(item) ? item.progress.segments.map((segment) => segment.key) : [];
     if (carried === undefined || item.plan > carried) {
       // What landed there was never in a part, so no part will miss it. If it stays after all, the collection finds it named.
-      const landed = item.landed?.objects.map((object) => object.key) ?? [];
+      const landed = item.landed ? landedKeys(item.landed) : [];
       keys.push(...landed, ...(item.spare ?? []), ...keysOfTakes(key, item, await takes.of(item)));
     }
     if (keys.length > 0) garbage.push({ kind: 'objects', node: key.node, name: item.name, keys });

@@ -15,7 +15,7 @@ import {
 } from '../nodes/store.ts';
 import { addRan, addTotals, NO_TOTALS, noneIn, type RunTotals, type Totals } from '../nodes/totals.ts';
 import { wasRemoved } from '../partitions/diff.ts';
-import type { PartitionRecord } from '../partitions/store.ts';
+import { landedKeys, type PartitionRecord } from '../partitions/store.ts';
 import type { Change } from '../tables/table.ts';
 import type { RefreshDeps } from './deps.ts';
 import { shownNode } from './job-children.ts';
@@ -255,7 +255,7 @@ function dropsOut(
 ): { garbage: Garbage[]; removed: number } {
   const garbage: Garbage[] = [];
   const keys = new Set(
-    held.entries.flatMap((entry) => (entry.kind === 'leaf' ? entry.objects.map((object) => object.key) : [])),
+    held.entries.flatMap((entry) => (entry.kind === 'leaf' ? landedKeys(entry) : [])),
   );
   const names = new Set(held.entries.flatMap((entry) => (entry.kind === 'leaf' ? [entry.name] : [])));
   const nodes = new Map(held.entries.flatMap((entry) => ('node' in entry ? [[entry.node, entry.name] as const] : [])));
@@ -265,7 +265,7 @@ function dropsOut(
     if (entry.kind === 'leaf') {
       const gone = !names.has(entry.name);
       if (gone) removed += 1;
-      const dropped = entry.objects.map((object) => object.key).filter((object) => !keys.has(object));
+      const dropped = landedKeys(entry).filter((object) => !keys.has(object));
       if (dropped.length > 0 && !(gone && keepRemoved))
         garbage.push({ kind: 'objects', node: key.node, name: entry.name, keys: dropped });
     } else if ('node' in entry && !nodes.has(entry.node)) {

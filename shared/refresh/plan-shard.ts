@@ -359,7 +359,7 @@ export class ShardWriter {
   #noteLate(item: PartitionRecord, read: PartitionRecord | undefined): void {
     const [landed] = item.landed?.objects ?? [];
     if (landed && landed.key !== read?.landed?.objects[0]?.key) {
-      const keys = item.landed!.objects.map((object) => object.key);
+      const keys = landedKeys(item.landed!);
       this.#late.push({ kind: 'objects', node: this.#key.node, name: item.name, keys });
     }
   }

@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import { IngestError } from '../core/errors.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { Logger } from '../core/logger.ts';
+import type { BadRecord } from '../parsers/parser.ts';
 import type { RecordBatch, Row, Schema } from '../records/schema.ts';
 
 /**
@@ -80,7 +81,13 @@ export interface Generation {
   /** Of the feed. */
   readonly path: readonly string[];
   readonly id: string;
+  /** Of its rows. */
+  readonly table: string;
+  read: ReadPartition;
 }
+
+/** Another partition of the manifest that is being applied, such as the schema beside the rows; undefined if there is none. */
+export type ReadPartition = (path: readonly string[]) => Promise<Uint8Array | undefined>;
 
 export interface SinkPartition {
   readonly path: readonly string[];
@@ -96,11 +103,14 @@ export interface SinkPartition {
 }
 
 export interface RemovedPartition extends SinkPartition {
+  readonly records: PartitionRecords;
   /** A newer generation took its place. */
   readonly isReplaced: boolean;
 }
 
 export interface UploadPartition extends SinkPartition {
+  /** Its number among the changes of the transition: the same whenever that goes on, and rising within a feed. */
+  readonly order: number;
   /** The version that was uploaded before; absent for a new one. */
   readonly replaces?: SinkPartition;
   /** How its source describes its rows: table, kind of change. */
@@ -110,13 +120,12 @@ export interface UploadPartition extends SinkPartition {
   /** The landed bytes, without the pipeline's own compression. */
   bytes(): AsyncIterable<Uint8Array>;
   /**
-   * The rows from one on, parsed as the pipeline says.
+   * The rows from one on, parsed as the pipeline or its source says.
    *
    * @throws {ParseError} while they are read
    */
-  rows(fromRow?: number): AsyncIterable<RecordBatch>;
-  /** Another partition of the manifest that is being applied, such as the schema beside the rows; undefined if there is none. */
-  read(path: readonly string[]): Promise<Uint8Array | undefined>;
+  rows(options?: RowsWanted): AsyncIterable<RecordBatch>;
+  read: ReadPartition;
   /**
    * All rows below are in the sink. Kept before it returns where a repeat would do harm, else now and then.
    *
@@ -129,12 +138,24 @@ export interface UploadPartition extends SinkPartition {
   readonly signal: AbortSignal;
 }
 
+export interface RowsWanted {
+  /** Default 0. */
+  readonly fromRow?: number;
+  /** The columns, where the sink knows them better than the pipeline does. */
+  readonly schema?: Schema;
+  /** Takes records that cannot be parsed; without it they fail the partition unless the pipeline's parser says otherwise. */
+  quarantine?(bad: BadRecord): void | Promise<void>;
+}
+
 /** How a landed partition is read as rows. */
 export interface PartitionRecords {
   /** Rows of equal tables belong together. Default: the first name of the path without its extension. */
   readonly table: string;
-  /** `snapshot`: all rows of a new generation; `changes`: upserts and deletes to apply; `rows`: the partition's own rows. */
-  readonly change: 'snapshot' | 'changes' | 'rows';
+  /**
+   * `snapshot`: all rows of a new generation; `changes`: upserts and deletes to apply; `rows`: the partition's own rows;
+   * `none`: it holds no rows, but a schema or the like.
+   */
+  readonly change: 'snapshot' | 'changes' | 'rows' | 'none';
 }
 
 export interface RejectedRow {

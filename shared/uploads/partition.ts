@@ -6,7 +6,7 @@ import { shardOf, slotOf } from '../nodes/layout.ts';
 import { newParser, type ParserOptions } from '../parsers/formats.ts';
 import type { Pipeline } from '../pipelines/define.ts';
 import type { RecordBatch } from '../records/schema.ts';
-import { type PartitionRecords, PartitionRefusedError, type SinkPartition } from '../sinks/sink.ts';
+import { type PartitionRecords, PartitionRefusedError, type RowsWanted, type SinkPartition } from '../sinks/sink.ts';
 
 export function sinkPartition(
   path: readonly string[],
@@ -49,7 +49,7 @@ export function recordsOf(
 
 export interface RowsOptions {
   readonly parser: ParserOptions | undefined;
-  readonly fromRow: number;
+  readonly wanted: RowsWanted;
   readonly signal: AbortSignal;
   readonly temporaryFolder: string;
 }
@@ -58,7 +58,7 @@ export interface RowsOptions {
 export async function* rowsOf(
   bytes: AsyncIterable<Uint8Array>,
   path: readonly string[],
-  { parser: options, fromRow, signal, temporaryFolder }: RowsOptions,
+  { parser: options, wanted, signal, temporaryFolder }: RowsOptions,
 ): AsyncGenerator<RecordBatch> {
   const label = pathText(path);
   if (!options) {
@@ -67,8 +67,14 @@ export async function* rowsOf(
       { code: 'NoParser' },
     );
   }
-  const parser = await newParser(options);
-  for await (const batch of parser.parse(bytes, { label, signal, temporaryFolder })) {
+  const { fromRow = 0, schema, quarantine } = wanted;
+  const parser = await newParser({
+    ...options,
+    ...(schema ? { schema } : {}),
+    ...(quarantine ? { badRecords: 'quarantine' as const } : {}),
+  });
+  const run = { label, signal, temporaryFolder, ...(quarantine ? { quarantine } : {}) };
+  for await (const batch of parser.parse(bytes, run)) {
     const end = batch.firstRow + batch.rows.length;
     if (end <= fromRow) continue;
     const skipped = Math.max(0, fromRow - batch.firstRow);

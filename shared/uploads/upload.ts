@@ -7,7 +7,13 @@ import { pathText } from '../landing/flat-manifest.ts';
 import { latestKey } from '../landing/keys.ts';
 import { readLatest } from '../landing/manifest.ts';
 import type { Pipeline } from '../pipelines/define.ts';
-import { type SinkSession, SinkTakenOverError, type StreamSink, type Transition } from '../sinks/sink.ts';
+import {
+  type Generation,
+  type SinkSession,
+  SinkTakenOverError,
+  type StreamSink,
+  type Transition,
+} from '../sinks/sink.ts';
 import type { UploadDeps } from './deps.ts';
 import { type ManifestChange, manifestChanges } from './diff.ts';
 import { findLeaf, landedBytes, recordsOf, rowsOf, sinkPartition } from './partition.ts';
@@ -232,14 +238,15 @@ class Upload {
   async #change(at: number, change: ManifestChange, session: SinkSession): Promise<void> {
     switch (change.kind) {
       case 'begin generation':
-        await session.beginGeneration?.({ path: change.feed, id: change.generation });
+        await session.beginGeneration?.(this.#generation(change));
         return this.#progress.done(at, {});
       case 'finish generation':
-        await session.finishGeneration?.({ path: change.feed, id: change.generation });
+        await session.finishGeneration?.(this.#generation(change));
         return this.#progress.done(at, {});
       case 'remove': {
         const partition = sinkPartition(change.path, change.was, change);
-        await session.remove?.({ ...partition, isReplaced: change.isReplaced });
+        const { records } = recordsOf(this.#pipeline, change.path);
+        await session.remove?.({ ...partition, records, isReplaced: change.isReplaced });
         return this.#progress.done(at, { removed: 1 });
       }
       case 'upload':
@@ -249,7 +256,7 @@ class Upload {
 
   async #upload(at: number, change: ManifestChange & { kind: 'upload' }, session: SinkSession): Promise<void> {
     const { path, entry, was, feed } = change;
-    const { objects, spoolFolder: _spool } = this.#deps;
+    const { objects } = this.#deps;
     const { records, parser } = recordsOf(this.#pipeline, path);
     const signal = AbortSignal.any([this.#deadline.signal, this.#stop.signal]);
     const bytes = () => landedBytes(objects, this.#pipeline, entry, signal);
@@ -261,8 +268,9 @@ class Upload {
         records,
         committedRow: this.#progress.committedRow(at),
         bytes,
-        rows: (fromRow = 0) => rowsOf(bytes(), path, { parser, fromRow, signal, temporaryFolder: this.#folder }),
-        read: async (other) => this.#read(other),
+        order: at,
+        rows: (wanted = {}) => rowsOf(bytes(), path, { parser, wanted, signal, temporaryFolder: this.#folder }),
+        read: (other) => this.#read(other),
         committed: async (row) => {
           counts.rows = row;
           await this.#progress.rowsCommitted(at, row);
@@ -284,6 +292,14 @@ class Upload {
     }
     if (this.#deadline.signal.aborted) return;
     await this.#progress.done(at, { partitions: 1, bytes: entry.bytes, ...counts });
+  }
+
+  #generation({
+    feed: path,
+    generation: id,
+  }: ManifestChange & { feed: readonly string[]; generation: string }): Generation {
+    const { records } = recordsOf(this.#pipeline, [...path, id]);
+    return { path, id, table: records.table, read: (other) => this.#read(other) };
   }
 
   async #read(path: readonly string[]): Promise<Uint8Array | undefined> {

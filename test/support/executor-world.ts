@@ -11,6 +11,7 @@ import { type JobRecord, JobStore } from '../../shared/jobs/store.ts';
 import { type PollJobMessage, parsePollJob } from '../../shared/queue/messages.ts';
 import { SqliteDatabase } from '../../shared/sqlite/database.ts';
 import { sqliteTables } from '../../shared/tables/sqlite.ts';
+import type { Tables } from '../../shared/tables/table.ts';
 import { FakeClock } from './fake-clock.ts';
 import { MemoryObjects } from './memory-objects.ts';
 import { ScriptedJobs } from './scripted-jobs.ts';
@@ -31,6 +32,7 @@ export class ExecutorWorld {
   readonly sent: SentPoll[] = [];
   readonly told: JobRecord[] = [];
   readonly deps: ExecutorDeps;
+  readonly tables: Tables;
   waiting: SentPoll[] = [];
   isWanted = true;
   /** Jitter in the middle: none. */
@@ -42,6 +44,7 @@ export class ExecutorWorld {
     const database = new SqliteDatabase(':memory:');
     onTestFinished(() => database.close());
     const tables = sqliteTables(database);
+    this.tables = tables;
     const { clock } = this.time;
     const redactor = new Redactor();
     const log = jsonLogger({ clock, redactor, level: 'debug', write: (line) => this.log.push(line) });

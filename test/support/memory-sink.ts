@@ -50,7 +50,7 @@ export class MemorySink {
     const path = pathOf(partition.path);
     await this.#at({ call: 'upload', path });
     if (partition.committedRow === 0) this.held.set(path, []);
-    for await (const { rows, firstRow } of partition.rows(partition.committedRow)) {
+    for await (const { rows, firstRow } of partition.rows({ fromRow: partition.committedRow })) {
       for (let at = 0; at < rows.length; at += this.batchRows) {
         if (partition.signal.aborted) return;
         const batch = rows.slice(at, at + this.batchRows).map((row) => row.map(String).join());

@@ -1,8 +1,16 @@
 import { type Call, Caller, type CallOptions } from './caller.ts';
+import { readText } from './reply-body.ts';
 import { RouteTokens } from './route-tokens.ts';
 import { type MaxComputeClientOptions, named, settingsOf } from './settings.ts';
 import { StorageApi } from './storage-api.ts';
-import { type PartitionMetadata, parsePartitions, parseTableMetadata, type TableMetadata } from './tables/metadata.ts';
+import {
+  type ListedTable,
+  type PartitionMetadata,
+  parsePartitions,
+  parseTableMetadata,
+  parseTables,
+  type TableMetadata,
+} from './tables/metadata.ts';
 import { type InstanceName, instanceTarget, type TableName, tableTarget } from './target.ts';
 
 /** A way to MaxCompute: what is configured, and the door to tables and SQL instances. */
@@ -41,7 +49,20 @@ export class MaxComputeClient {
    * @throws {NoSuchTableError} or `NoSuchObjectError`
    */
   async getTable(name: string | TableName, options: CallOptions = {}): Promise<TableMetadata> {
-    return parseTableMetadata(await this.#get(this.#named(name), {}, options));
+    const { text, answeredAt } = await this.#get(this.#named(name), {}, options);
+    return parseTableMetadata(text, answeredAt);
+  }
+
+  /** The tables of a schema by name, page by page. Needs the REST endpoint. @param schema default: the client's */
+  async *listTables(schema?: string, options: CallOptions = {}): AsyncGenerator<ListedTable> {
+    const within = { project: this.project, schema: schema ?? this.#caller.settings.schema, table: undefined };
+    let marker: string | undefined;
+    do {
+      const query = { expectmarker: 'true', marker };
+      const page = parseTables((await this.#get(within, query, options)).text);
+      yield* page.tables;
+      marker = page.marker === marker ? undefined : page.marker;
+    } while (marker !== undefined);
   }
 
   /** The partitions of a table, page by page. */
@@ -49,7 +70,7 @@ export class MaxComputeClient {
     let marker: string | undefined;
     do {
       const query = { partitions: '', expectmarker: 'true', marker };
-      const page = parsePartitions(await this.#get(this.#named(name), query, options));
+      const page = parsePartitions((await this.#get(this.#named(name), query, options)).text);
       yield* page.partitions;
       // A list that leads back to where it was would never end.
       marker = page.marker === marker ? undefined : page.marker;
@@ -67,14 +88,14 @@ export class MaxComputeClient {
   }
 
   #get(
-    { project, schema, table }: { project: string; schema: string | undefined; table: string },
+    { project, schema, table }: { project: string; schema: string | undefined; table: string | undefined },
     query: Record<string, string | undefined>,
     { signal = new AbortController().signal }: CallOptions,
-  ): Promise<string> {
+  ): Promise<{ text: string; answeredAt: Date | null }> {
     const path = [
       ...['projects', named('the project', project)],
       ...(schema === undefined ? [] : ['schemas', named('the schema', schema)]),
-      ...['tables', named('the table', table)],
+      ...['tables', ...(table === undefined ? [] : [named('the table', table)])],
     ];
     const call: Call = {
       label: 'table',
@@ -85,6 +106,9 @@ export class MaxComputeClient {
       headers: {},
       replay: 'free',
     };
-    return this.#caller.sendForText(call, signal);
+    return this.#caller.send(call, signal, async (reply) => {
+      const at = Date.parse(reply.headers.get('date') ?? '');
+      return { text: await readText(reply, call.label), answeredAt: Number.isNaN(at) ? null : new Date(at) };
+    });
   }
 }

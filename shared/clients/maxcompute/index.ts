@@ -122,7 +122,7 @@ export type { MaxComputeClientOptions, RetryEvent } from './settings.ts';
 export type { StorageApi } from './storage-api.ts';
 export type { ActionOptions } from './storage-base.ts';
 export { type ChangeStamp, changeStamp } from './tables/changes.ts';
-export type { MetadataColumn, PartitionMetadata, TableMetadata } from './tables/metadata.ts';
+export type { ListedTable, MetadataColumn, PartitionMetadata, TableMetadata } from './tables/metadata.ts';
 export { blobColumnIds, columnIds, type TableSchema, type TypeName, type WriteColumn } from './tables/table-schema.ts';
 export { type InstanceName, partitionSpec, type TableName } from './target.ts';
 export type { OpenStreamOptions, OpenWriteSessionOptions, StreamState, WriteSession } from './write/session.ts';

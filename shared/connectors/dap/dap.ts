@@ -1,9 +1,9 @@
 import { FORMATS, type Format, MODES, type Mode } from '../../clients/dap/index.ts';
 import type { JsonObject, JsonValue } from '../../core/json.ts';
-import type { Source } from '../connector.ts';
+import type { Source, SourceRecords } from '../connector.ts';
 import { checkOptions } from '../options.ts';
 import type { DapEndpoint, DapEnvironment } from './access.ts';
-import { dapConnector } from './listing.ts';
+import { dapConnector, SCHEMA_NAME } from './listing.ts';
 import { DapQueryConnector } from './query-connector.ts';
 
 export interface DapOptions extends DapEndpoint {
@@ -58,5 +58,18 @@ export function dap(options: DapOptions, environment: DapEnvironment = {}): Sour
     connector: dapConnector(checked, environment),
     identity,
     asyncConnectors: [new DapQueryConnector(environment)],
+    records: (path) => dapRecords(format, path),
   };
+}
+
+/** Below a table are its queries, below a query its files and, where it is another one, the schema. */
+function dapRecords(format: Format, [table, query, file]: readonly string[]): SourceRecords {
+  const change = file === SCHEMA_NAME ? 'none' : query?.startsWith('snapshot-') ? 'snapshot' : 'changes';
+  return { change, ...(table === undefined ? {} : { table }), parser: parserOf(format) };
+}
+
+function parserOf(format: Format): NonNullable<SourceRecords['parser']> {
+  if (format === 'parquet') return { format };
+  if (format === 'jsonl') return { format: 'ndjson', dialect: 'dap', onMismatch: 'rescue' };
+  return { format, dialect: format === 'tsv' ? 'dap-tsv' : 'dap-csv', onMismatch: 'rescue' };
 }

@@ -23,6 +23,9 @@ export type TablePosition = JsonObject & {
   readonly schemaVersion: number | null;
 };
 
+/** What the schema beside a query's files is called. */
+export const SCHEMA_NAME = 'schema.json';
+
 /** After these only a new snapshot brings a table up to date. */
 const NEEDS_SNAPSHOT: ReadonlySet<string> = new Set(['DapSnapshotRequired', 'DapOutOfRange']);
 

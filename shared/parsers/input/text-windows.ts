@@ -10,7 +10,7 @@ export interface TextWindow extends DecodedText {
  * Each window costs some turns of the event loop, so small chunks are put together; large ones are cut, since the records of
  * a window that fit the heap's young generation cost half as much.
  */
-const WINDOW_BYTES = 64 * KIB;
+const WINDOW_BYTES = 32 * KIB;
 
 /** Decodes the input in windows of about 64 KiB; the last one may be empty. */
 export async function* textWindows(chunks: AsyncIterable<Uint8Array>, encoding: string): AsyncGenerator<TextWindow> {

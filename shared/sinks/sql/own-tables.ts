@@ -263,7 +263,7 @@ function definitions({ name, ownTable, createNamespace }: Dialect): string[] {
       generation ${word}, place ${text}, table_schema ${text} NOT NULL, UNIQUE (namespace, table_name))`,
     `CREATE TABLE IF NOT EXISTS ${ownTable('loads')} (table_id bigint PRIMARY KEY, load_id ${word} NOT NULL, kind ${word} NOT NULL,
       part bigint NOT NULL, row_count bigint NOT NULL, table_schema ${text} NOT NULL, finishing ${text})`,
-    `CREATE TABLE IF NOT EXISTS ${ownTable('tombstones')} (table_id bigint NOT NULL, key_hash char(64) NOT NULL,
+    `CREATE TABLE IF NOT EXISTS ${ownTable('tombstones')} (table_id bigint NOT NULL, key_hash ${isMysql ? 'char(64) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin' : 'text'} NOT NULL,
       ts ${instant} NOT NULL, PRIMARY KEY (table_id, key_hash))`,
     `CREATE TABLE IF NOT EXISTS ${ownTable('quarantine')} (id ${id}, namespace ${word} NOT NULL, table_name ${word} NOT NULL,
       load_id ${word} NOT NULL, part bigint NOT NULL, stage ${isMysql ? 'varchar(16)' : 'text'} NOT NULL, record bigint NOT NULL,

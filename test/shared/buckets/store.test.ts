@@ -100,7 +100,12 @@ describe.each(TABLE_BACKENDS)('BucketStore on %s', (_name, open) => {
     });
 
     it('are one for each holder, however often it asks', async () => {
-      expect([await enter('a'), await enter('a'), await enter('b'), await enter('a')]).toEqual([true, true, true, true]);
+      expect([await enter('a'), await enter('a'), await enter('b'), await enter('a')]).toEqual([
+        true,
+        true,
+        true,
+        true,
+      ]);
       expect(await enter('c')).toBe(false);
     });
 

@@ -107,7 +107,7 @@ it('agrees with a reviver on numbers of any length, wherever they stand', () => 
       expect(found.length).toBe(sources.length);
       for (const [at, digits] of found.entries()) {
         const source = sources[at]!;
-        if (digits !== source) expect(Number(digits)).toBe(Number(source));
+        expect(digits === source || Number(digits) === Number(source)).toBe(true);
         if (/^-?\d{17,}$/.test(source)) expect(digits).toBe(String(BigInt(source)));
       }
     }),

@@ -21,6 +21,8 @@ export interface TableMetadata {
   /** A view cannot be read by the storage API. */
   readonly isView: boolean;
   readonly properties: Readonly<Record<string, string>>;
+  /** The service's own time when it answered, to the second. */
+  readonly answeredAt: Date | null;
 }
 
 export interface MetadataColumn {
@@ -29,6 +31,13 @@ export interface MetadataColumn {
   readonly type: string;
   readonly comment: string | null;
   readonly nullable: boolean;
+}
+
+/** A table in a list. */
+export interface ListedTable {
+  readonly name: string;
+  /** E.g. `MANAGED_TABLE`, `VIRTUAL_VIEW`, `EXTERNAL_TABLE`; null where the service does not say. */
+  readonly type: string | null;
 }
 
 export interface PartitionMetadata {
@@ -40,7 +49,7 @@ export interface PartitionMetadata {
 }
 
 /** @throws {UnparsableReplyError} not a table's XML, or a schema in it that is no JSON object */
-export function parseTableMetadata(text: string): TableMetadata {
+export function parseTableMetadata(text: string, answeredAt: Date | null = null): TableMetadata {
   const table = parseXml(text.trim());
   if (table?.name !== 'Table') throw new UnparsableReplyError('the description of the table is no XML of a table');
   const schema = schemaOf(childOf(table, 'Schema')?.text);
@@ -60,7 +69,18 @@ export function parseTableMetadata(text: string): TableMetadata {
     sizeBytes: countOf(schema.size),
     isView: schema.isVirtualView === true,
     properties: Object.fromEntries(properties.map(([name, value]) => [name, String(value)])),
+    answeredAt,
   };
+}
+
+/** @returns a page of names, and where the next one begins; undefined behind the last */
+export function parseTables(text: string): { tables: ListedTable[]; marker: string | undefined } {
+  const page = parseXml(text.trim());
+  if (page?.name !== 'Tables') throw new UnparsableReplyError('the list of tables is no XML of tables');
+  const tables = page.children
+    .filter(({ name }) => name === 'Table')
+    .map((table) => ({ name: textOf(table, 'Name') ?? '', type: textOf(table, 'Type') ?? null }));
+  return { tables: tables.filter(({ name }) => name !== ''), marker: textOf(page, 'Marker') };
 }
 
 /** @returns a page, and where the next one begins; undefined behind the last */

@@ -124,7 +124,7 @@ export class SQLReplicator implements AsyncDisposable {
     const mapping = state?.mapping ?? (sync ? 'reference' : this.#mapping);
     const own = state?.generation == null ? undefined : parsePlace(state.place);
     const table = target.table(name, { mapping });
-    return { name, table, mapping, state, sync, place: mapping === 'reference' ? sharedPlace(own, sync) : own };
+    return { name, table, mapping, state, sync, place: mapping === 'reference' ? sync && sharedPlace(own, sync) : own };
   }
 
   async #change(replica: Replica, place: ReplicaPlace, options: ReplicateOptions): Promise<ReplicaResult> {
@@ -135,9 +135,9 @@ export class SQLReplicator implements AsyncDisposable {
     const timestamp = String(data.timestamp);
     const nothing = { rows: 0, quarantined: 0, truncated: 0 };
     // Such a job was applied already; to do it again could bring older rows back.
-    if (data.jobId === '' || Instant.compare(timestamp, place.timestamp) <= 0)
+    if (data.jobId === '' || isNotAfter(timestamp, place.timestamp))
       return { ...nothing, ...place, jobId: data.jobId, outcome: 'current' };
-    const schema = await this.#schema(name, data.schemaVersion, options);
+    const schema = await this.#schema(name, options);
     const source = sourceOf(schema, mapping);
     if (!state && sync) {
       const known = JSON.parse(sync.schemaDescription) as unknown;
@@ -151,7 +151,7 @@ export class SQLReplicator implements AsyncDisposable {
 
   async #reload({ name, table, mapping }: Replica, options: ReplicateOptions): Promise<ReplicaResult> {
     const data = await this.#session.getTableData(name.namespace, name.name, QUERY, options);
-    const schema = await this.#schema(name, data.schemaVersion, options);
+    const schema = await this.#schema(name, options);
     const source = sourceOf(schema, mapping);
     const load = await table.beginGeneration(data.jobId, source);
     await this.#fill(load, source, data.objects, options);
@@ -160,7 +160,7 @@ export class SQLReplicator implements AsyncDisposable {
   }
 
   /** The schema of the data. It is asked for behind the data, so it is not older; if it is newer, older rows fit it too. */
-  #schema({ namespace, name }: TableName, _version: number, { signal }: ReplicateOptions): Promise<VersionedSchema> {
+  #schema({ namespace, name }: TableName, { signal }: ReplicateOptions): Promise<VersionedSchema> {
     return this.#session.getTableSchema(namespace, name, signal ? { signal } : {});
   }
 
@@ -222,6 +222,8 @@ interface Replica {
 export const openTarget = (connection: string | SqlTarget): Promise<SqlTarget> =>
   typeof connection === 'string' ? SqlTarget.open(connection) : Promise.resolve(connection);
 
+const isNotAfter = (a: string, b: string): boolean => Instant.parse(a).compare(Instant.parse(b)) <= 0;
+
 const sourceOf = ({ schema }: VersionedSchema, mapping: MappingName): Source => ({
   schema: replicaSchema(schema, mapping),
   document: schema,
@@ -231,6 +233,6 @@ const sourceOf = ({ schema }: VersionedSchema, mapping: MappingName): Source => 
 function isTooOld(error: unknown, { timestamp }: ReplicaPlace): boolean {
   if (error instanceof SnapshotRequiredError) return true;
   return (
-    error instanceof OutOfRangeError && error.since !== undefined && Instant.compare(error.since, timestamp) > 0
+    error instanceof OutOfRangeError && error.since !== undefined && !isNotAfter(String(error.since), timestamp)
   );
 }
