@@ -63,4 +63,7 @@ export function exitCodeOf(error: unknown): number {
 }
 
 /** Of clients that are loaded only by the commands which use them: what they find wrong before they send anything. */
-const USAGE_CODES: ReadonlySet<string> = new Set(['DapInvalidCredentials', 'DapInvalidQuery', 'DapInvalidInstant']);
+const USAGE_CODES: ReadonlySet<string> = new Set([
+  ...['DapInvalidCredentials', 'DapInvalidQuery', 'DapInvalidInstant', 'SqlInvalidConnection'],
+  ...['DisInvalidCredentials', 'DisInvalidSetting', 'DisInvalidName', 'DisInvalidAttribute', 'DisOutOfLimits'],
+]);

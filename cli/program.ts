@@ -12,6 +12,7 @@ import { exampleCommand } from './commands/example/example.ts';
 import { giveUpCommand } from './commands/give-up.ts';
 import { jobsCommand } from './commands/jobs.ts';
 import { manifestCommand } from './commands/manifest.ts';
+import { maxComputeCommand } from './commands/maxcompute/maxcompute.ts';
 import { partitionsCommand } from './commands/partitions.ts';
 import { pauseCommand, resumeCommand } from './commands/pause.ts';
 import { planCommand } from './commands/plan.ts';
@@ -57,7 +58,7 @@ const GROUPS: readonly { readonly title: string; readonly commands: readonly ((a
       sweepCommand,
     ],
   },
-  { title: 'Services:', commands: [dapCommand, disCommand, connectorCommand, emulateCommand] },
+  { title: 'Services:', commands: [dapCommand, disCommand, maxComputeCommand, connectorCommand, emulateCommand] },
 ];
 
 const EXIT_CODES = `

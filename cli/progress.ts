@@ -1,4 +1,10 @@
-import type { BytesConnector, Chunks, Listing } from '../shared/connectors/connector.ts';
+import type {
+  BytesConnector,
+  Chunks,
+  Listing,
+  ListingConnector,
+  RecordsConnector,
+} from '../shared/connectors/connector.ts';
 import type { ConnectorService } from '../shared/connectors/service.ts';
 import type { Objects, ObjectWriter } from '../shared/landing/objects.ts';
 import type { ShardKey } from '../shared/nodes/store.ts';
@@ -49,12 +55,20 @@ function watchedConnectors(connectors: ConnectorService, watch: Watch): Connecto
       const count = () => {
         watch.of(pipeline.name).listed += 1;
       };
-      const watched: BytesConnector = {
+      const common: ListingConnector<unknown> = {
         context: (credentials, run) => connector.context(credentials, run),
         listObjects: (...args) => counted(connector.listObjects(...args), count),
-        readBytes: (...args): Chunks => connector.readBytes(...args),
         ...(connector.acknowledge ? { acknowledge: (...args) => connector.acknowledge!(...args) } : {}),
       };
+      const watched: BytesConnector | RecordsConnector =
+        connector.kind === 'records'
+          ? {
+              ...common,
+              kind: 'records',
+              ...(connector.typing ? { typing: connector.typing } : {}),
+              readRecords: (...args) => connector.readRecords(...args),
+            }
+          : { ...common, readBytes: (...args): Chunks => connector.readBytes(...args) };
       return { connector: watched, context };
     },
     close: () => connectors.close(),

@@ -1,5 +1,6 @@
 import { dap } from '../shared/connectors/dap/dap.ts';
 import { definePipeline, secret } from '../shared/pipelines/define.ts';
+import { sqlDatabase } from '../shared/sinks/sql/sink.ts';
 
 // The secret is {"clientId": "…", "clientSecret": "…"}, of a key made at Instructure. Without an address it is the real service;
 // `npm start` and `landfall emulate dap` give the one of a server on this machine, which need not be spared.
@@ -15,4 +16,6 @@ export default definePipeline({
     startsPerMinute: baseUrl?.startsWith('http://127.0.0.1') ? 6000 : 5,
   }),
   credentials: secret('landfall/canvas'),
+  // For a server: sqlDatabase({ connection: secret('landfall/warehouse') }), whose value is its connection string.
+  sinks: [sqlDatabase({ connection: process.env.CANVAS_DATABASE ?? 'pglite:.landfall/canvas-database' })],
 });

@@ -1,4 +1,4 @@
-// Four alarms, each over all queues or all functions; which one it was, is in the alarm's graph.
+// Alarms over all queues or all functions (which one it was, is in the alarm's graph), and over what functions log.
 
 const QUEUES = {
   list: 'ListObjects',
@@ -42,7 +42,11 @@ function alarm({ name, description, expression, label, namespace, metric, stat, 
           Id: id,
           ReturnData: false,
           MetricStat: {
-            Metric: { Namespace: namespace, MetricName: metric, Dimensions: [{ Name: dimension, Value: value }] },
+            Metric: {
+              Namespace: namespace,
+              MetricName: metric,
+              ...(dimension ? { Dimensions: [{ Name: dimension, Value: value }] } : {}),
+            },
             Period: 300,
             Stat: stat,
           },
@@ -91,6 +95,38 @@ function alarms(prefix, oldestMessageSeconds) {
       description: 'An invocation had to wait: the account allows fewer at a time than the functions want.',
       label: 'throttled invocations',
       metric: 'Throttles',
+    }),
+    ...logged('JobsNotStopped', `${prefix}-jobs-not-stopped`, 'PollDashjob', {
+      description: 'An external job could not be stopped for a day, and may still cost something. The log names it.',
+    }),
+    ...logged('SinksTooFarBehind', `${prefix}-sinks-behind`, 'Sweep', {
+      description: 'A sink lags so far behind that nothing is kept for it any more. `landfall sinks` shows which.',
+    }),
+  };
+}
+
+/** An alarm over lines that a function logs: `{"message":"metric","metric":"…"}`. */
+function logged(metric, name, functionName, { description }) {
+  const namespace = 'Landfall';
+  return {
+    [`${metric}Filter`]: {
+      Type: 'AWS::Logs::MetricFilter',
+      Properties: {
+        LogGroupName: { Ref: `${functionName}LogGroup` },
+        FilterPattern: `{ $.metric = "${metric}" }`,
+        MetricTransformations: [{ MetricNamespace: namespace, MetricName: name, MetricValue: '1' }],
+      },
+    },
+    [`${metric}Alarm`]: alarm({
+      name,
+      description,
+      expression: 'SUM',
+      label: description,
+      namespace,
+      metric: name,
+      stat: 'Sum',
+      of: [['logged']],
+      above: 0,
     }),
   };
 }

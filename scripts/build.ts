@@ -110,6 +110,8 @@ const NOT_ON_LAMBDA = [
   '@aws-sdk/credential-provider-sso',
   '@aws-sdk/credential-provider-web-identity',
   'bowser',
+  // PostgreSQL within the process takes a gigabyte of memory: for one machine only.
+  '@electric-sql/pglite',
 ];
 
 /** Puts a module that names every pipeline of the folder in the place of `functions/pipelines.ts`, which reads the folder. */

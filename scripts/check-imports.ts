@@ -34,7 +34,7 @@ const SHARED: Readonly<Record<string, readonly string[]>> = {
   records: ['core'],
   parsers: ['core', 'records'],
   formats: ['core', 'records', 'landing'],
-  sinks: ['core', 'clients', 'landing', 'records', 'parsers', 'formats'],
+  sinks: ['core', 'clients', 'connectors', 'landing', 'records', 'parsers', 'formats'],
   pipelines: ['core', 'connectors', 'landing', 'formats'],
   uploads: [
     ...[
@@ -45,6 +45,7 @@ const SHARED: Readonly<Record<string, readonly string[]>> = {
       'nodes',
       'records',
       'parsers',
+      'formats',
       'connectors',
       'pipelines',
       'sinks',

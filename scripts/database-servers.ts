@@ -29,9 +29,11 @@ export async function startPostgres(): Promise<DatabaseServer> {
   const folder = folderFor('postgres');
   const data = join(folder, 'data');
   // It must not run as root.
-  check(spawnAs('postgres', join(bin, 'initdb'), [
-    ...['-D', data, '-U', 'landfall', '--auth=trust', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync'],
-  ]));
+  check(
+    spawnAs('postgres', join(bin, 'initdb'), [
+      ...['-D', data, '-U', 'landfall', '--auth=trust', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync'],
+    ]),
+  );
   const port = await freePort();
   const settings = ['fsync=off', 'full_page_writes=off', 'listen_addresses=127.0.0.1', 'max_wal_size=4GB'];
   const server = startAs('postgres', join(bin, 'postgres'), [
@@ -42,7 +44,21 @@ export async function startPostgres(): Promise<DatabaseServer> {
     check(
       spawnSync(
         join(bin, 'psql'),
-        ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-h', '127.0.0.1', '-p', String(port), '-U', 'landfall', database],
+        [
+          '-X',
+          '-q',
+          '-A',
+          '-t',
+          '-v',
+          'ON_ERROR_STOP=1',
+          '-h',
+          '127.0.0.1',
+          '-p',
+          String(port),
+          '-U',
+          'landfall',
+          database,
+        ],
         { input: sql, encoding: 'utf8' },
       ),
     );
@@ -70,7 +86,12 @@ export async function startMariaDb(): Promise<DatabaseServer> {
     ...[`--pid-file=${join(folder, 'pid')}`, '--innodb-flush-log-at-trx-commit=0', '--innodb-doublewrite=0'],
   ]);
   const run = (sql: string, database = '') =>
-    check(spawnSync(client, ['--no-defaults', '-N', '-S', socket, '-u', 'root', database], { input: sql, encoding: 'utf8' }));
+    check(
+      spawnSync(client, ['--no-defaults', '-N', '-S', socket, '-u', 'root', database], {
+        input: sql,
+        encoding: 'utf8',
+      }),
+    );
   const database = (name: string) => `mysql://landfall:pass%40word@127.0.0.1:${port}/${name}`;
   const started = await opened('MariaDB', server, folder, 'SIGTERM', { run, database, url: database('landfall') });
   run("CREATE USER landfall@'%' IDENTIFIED BY 'pass@word'; GRANT ALL ON *.* TO landfall@'%'; CREATE DATABASE landfall");

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { InvalidInputError } from '../../shared/core/errors.ts';
 import { isObject } from '../../shared/core/json.ts';
 import { previewRecords } from '../../shared/operations/preview.ts';
-import { newParser, type ParserFormat, type ParserOptions } from '../../shared/parsers/formats.ts';
+import type { ParserFormat, ParserOptions } from '../../shared/parsers/formats.ts';
 import { formatOfName } from '../../shared/parsers/guess.ts';
 import type { Pipeline } from '../../shared/pipelines/define.ts';
 import type { Row, Schema } from '../../shared/records/schema.ts';
@@ -34,11 +34,12 @@ export async function previewRows(
   asked: RowsOptions,
   deps: RefreshDeps,
 ): Promise<void> {
-  const parser = await newParser(parserOptions(path, asked));
   const wanted = asked.rows ?? DEFAULT_ROWS;
   const folder = await mkdtemp(join(tmpdir(), 'landfall-preview-'));
   try {
-    const records = previewRecords(pipeline, path, parser, folder, deps, session.deadline());
+    const parserFor = (names: readonly string[], known: ParserOptions | undefined) =>
+      parserOptions(names.at(-1)!, asked, known);
+    const records = await previewRecords(pipeline, path, parserFor, folder, deps, session.deadline());
     const rows: Row[] = [];
     let more = false;
     for await (const batch of records) {
@@ -53,11 +54,19 @@ export async function previewRows(
   }
 }
 
-/** @throws {InvalidInputError} the name does not tell the format, or the options are no JSON object */
-function parserOptions(path: string, { format, options = '{}' }: RowsOptions): ParserOptions {
-  const known = format ?? formatOfName(path);
-  if (known === undefined)
-    throw new InvalidInputError(`${JSON.stringify(path)} does not tell its format: name it with --format`);
+/**
+ * As it is asked for; else as the pipeline says, else as the name does.
+ *
+ * @throws {InvalidInputError} nothing tells the format, or the options are no JSON object
+ */
+function parserOptions(
+  name: string,
+  { format, options = '{}' }: RowsOptions,
+  known: ParserOptions | undefined,
+): ParserOptions {
+  const chosen = format ?? known?.format ?? formatOfName(name);
+  if (chosen === undefined)
+    throw new InvalidInputError(`${JSON.stringify(name)} does not tell its format: name it with --format`);
   let own: unknown;
   try {
     own = JSON.parse(options);
@@ -65,8 +74,10 @@ function parserOptions(path: string, { format, options = '{}' }: RowsOptions): P
     throw new InvalidInputError('--options must be a JSON object', { cause: error });
   }
   if (!isObject(own)) throw new InvalidInputError('--options must be a JSON object');
-  const defaults = { badRecords: 'skip', ...(known === 'raw' ? {} : { sampleRecords: SAMPLE_RECORDS }) } as const;
-  return { ...defaults, ...own, format: known as ParserFormat } as ParserOptions;
+  const defaults = { badRecords: 'skip', ...(chosen === 'raw' ? {} : { sampleRecords: SAMPLE_RECORDS }) } as const;
+  // Options of the pipeline's parser are of its own format.
+  const piped = known && chosen === known.format ? known : {};
+  return { ...defaults, ...piped, ...own, format: chosen as ParserFormat } as ParserOptions;
 }
 
 async function show(

@@ -8,10 +8,12 @@ import { streamUploadFunction } from '../../functions/stream-upload/handler.ts';
 import type { Backend } from '../../shared/backends/backend.ts';
 import { hours, minutes } from '../../shared/core/units.ts';
 import { sweepJobs } from '../../shared/jobs/executor.ts';
+import type { Pipeline } from '../../shared/pipelines/define.ts';
 import { QUEUE_NAMES } from '../../shared/queue/queue.ts';
 import type { RefreshDeps } from '../../shared/refresh/deps.ts';
 import { executorDeps } from '../../shared/refresh/job-node.ts';
 import { sweepRun } from '../../shared/steps/sweep.ts';
+import { laggingSinks, wakeSinks } from '../../shared/uploads/wake.ts';
 import { pause } from './pause.ts';
 import { type QueueHandler, Worker, type WorkerOptions } from './worker.ts';
 
@@ -38,7 +40,10 @@ export function queueHandlers(backend: Backend, deps: RefreshDeps): Record<(type
   };
 }
 
-/** Works until no named pipeline has an active run, or the signal fires. What is left then goes on with the next run. */
+/**
+ * Works until no named pipeline has an active run and their sinks have applied what is published, or have failed; or the signal
+ * fires. What is left then goes on with the next run.
+ */
 export async function workUntilDone({
   backend,
   deps,
@@ -80,6 +85,17 @@ export const invocationTimeoutMs = ({ kind }: Backend): number => (kind === 'aws
 
 const LOOK_EVERY_MS = 1000;
 
+/** Sinks that may still be brought on: those that failed wait for somebody, or for the sweep of a worker. */
+async function lagging(pipelines: readonly string[], deps: RefreshDeps): Promise<Pipeline[]> {
+  const found: Pipeline[] = [];
+  for (const name of pipelines) {
+    const pipeline = await deps.pipelines.get(name);
+    const sinks = await laggingSinks(pipeline, deps);
+    if (sinks.length > 0) found.push({ ...pipeline, sinks });
+  }
+  return found;
+}
+
 /** Looks whether the runs are over, as their own items say: when the worker pauses, and every second, since others work too. */
 async function watchRuns(
   deps: RefreshDeps,
@@ -91,7 +107,7 @@ async function watchRuns(
     // Asked for before looking: a pause that comes meanwhile is not missed.
     const until = AbortSignal.any([nextPause(), finished.signal]);
     const active = await Promise.all(pipelines.map((name) => deps.runs.active(name)));
-    if (active.every((run) => run?.active === undefined)) {
+    if (active.every((run) => run?.active === undefined) && (await lagging(pipelines, deps)).length === 0) {
       finished.abort();
       return;
     }
@@ -110,6 +126,7 @@ async function recover(backend: Backend, deps: RefreshDeps, pipelines: readonly 
     if (visible + inFlight + delayed > 0) return;
   }
   const leasesHold = backend.kind === 'aws';
+  for (const pipeline of await lagging(pipelines, deps)) await wakeSinks(pipeline, deps);
   for (const pipeline of pipelines) {
     await sweepRun(pipeline, deps, leasesHold);
     await sweepJobs(pipeline, executorDeps(deps), leasesHold);

@@ -20,6 +20,8 @@ const COLUMNS = [
   column('_ingested_at', TIMESTAMP, false),
 ];
 
+export const LINEAGE_COLUMNS: ReadonlySet<string> = new Set(COLUMNS.map(({ name }) => name));
+
 /** The columns of the records, and behind them those of their lineage; one of the same name gives way. */
 export function withLineage(schema: Schema): Schema {
   const ours = new Set(COLUMNS.map(({ name }) => name));

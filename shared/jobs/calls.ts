@@ -4,7 +4,7 @@ import type { CreateCall, ExternalJob } from '../connectors/async/task-service.t
 import { backoffMs } from '../core/backoff.ts';
 import { errorFacts, IngestError, retryAfterMs } from '../core/errors.ts';
 import { addMs, type EpochMs } from '../core/units.ts';
-import { type Findings, type Look, nowOf } from './deps.ts';
+import { type Findings, type Look, nowOf, type PipelineTasks } from './deps.ts';
 import type { JobRecord, JobRequest } from './store.ts';
 import { pollDelayMs } from './timing.ts';
 
@@ -43,6 +43,20 @@ export const bucketOf = (
   kind: 'start' | 'write' | 'read' | 'places',
   { pipeline, taskType, connection = '' }: JobRecord,
 ) => `${pipeline}#${kind}#${taskType}#${connection}`;
+
+/** What limits how many jobs are under way: of one connection, as the template says, and of the pipeline. */
+export function placesOf(
+  job: JobRecord,
+  { maxJobs }: PipelineTasks,
+): { readonly bucket: string; readonly limit: number }[] {
+  const { maxConcurrent, pipeline } = job;
+  return [
+    ...(maxConcurrent === undefined ? [] : [{ bucket: bucketOf('places', job), limit: maxConcurrent }]),
+    ...(maxJobs === undefined ? [] : [{ bucket: `${pipeline}#places`, limit: maxJobs }]),
+  ];
+}
+
+export const holderOf = ({ node, attempt }: JobRecord): string => `${node}#${attempt}`;
 
 /**
  * A token of the future is kept until its time has come: who asked for another then would be pushed back by all who did the same.

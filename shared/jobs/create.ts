@@ -7,8 +7,10 @@ import {
   callOf,
   createRequest,
   failed,
+  holderOf,
   later,
   nextLook,
+  placesOf,
   WENT_WELL,
   waitForCall,
 } from './calls.ts';
@@ -54,11 +56,9 @@ async function turnOf(look: Look, { taskTemplate }: JobRequest): Promise<Turn> {
   const { job, tasks, deps } = look;
   const now = nowOf(deps);
   const { polling } = tasks.service.typeOf(job.taskType, job.taskTypeVersion);
-  if (job.maxConcurrent !== undefined) {
-    const holder = `${job.node}#${job.attempt}`;
-    const until = addMs(now, PLACE_KEPT);
-    if (!(await deps.buckets.enter(bucketOf('places', job), holder, job.maxConcurrent, now, until)))
-      return { waits: waiting(`waits for one of ${job.maxConcurrent} places`, nextLook(look, 3), look) };
+  for (const { bucket, limit } of placesOf(job, tasks)) {
+    if (!(await deps.buckets.enter(bucket, holderOf(job), limit, now, addMs(now, PLACE_KEPT))))
+      return { waits: waiting(`waits for one of ${limit} places`, nextLook(look, 3), look) };
   }
   const perMinute = taskTemplate.metadata?.startsPerMinute ?? polling.startsPerMinute;
   if (perMinute === undefined || job.slotAt !== undefined) return {};

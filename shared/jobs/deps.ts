@@ -30,6 +30,8 @@ export interface ExecutorDeps {
 export interface PipelineTasks {
   readonly service: TaskService;
   readonly connections: ConnectionStore;
+  /** Jobs of the pipeline that may be under way at a time. Default: as many as there are. */
+  readonly maxJobs?: number;
 }
 
 /** One look at a job that this message holds. */

@@ -5,7 +5,7 @@ import { addMs, type EpochMs, ms } from '../core/units.ts';
 import type { PollJobMessage } from '../queue/messages.ts';
 import { messageJson } from '../queue/outgoing.ts';
 import { DELAY_MAX_SECONDS } from '../queue/queue.ts';
-import { bucketOf, failed, hasRetries } from './calls.ts';
+import { failed, hasRetries, holderOf, placesOf } from './calls.ts';
 import { createJob } from './create.ts';
 import { type ExecutorDeps, type Findings, type Look, nowOf, type PipelineTasks } from './deps.ts';
 import { getJob } from './get.ts';
@@ -127,7 +127,7 @@ function typeOf({ taskType, taskTypeVersion }: JobRecord, { service }: PipelineT
 /** A job is over: its place is free, another attempt begins or whoever waits is told, and it moves to the history. */
 async function finish(job: JobRecord, deps: ExecutorDeps): Promise<void> {
   const { pipeline, node, attempt } = job;
-  if (job.maxConcurrent !== undefined) await deps.buckets.leave(bucketOf('places', job), `${node}#${attempt}`);
+  for (const { bucket } of placesOf(job, await deps.tasksOf(pipeline))) await deps.buckets.leave(bucket, holderOf(job));
   if (!(job.phase === 'RETRYABLE_FAILED' && (await tryAgain(job, deps)))) await deps.tell(job);
   await deps.jobs.told(job);
   const { phase, error, taskType } = job;
@@ -141,7 +141,13 @@ async function tryAgain(job: JobRecord, deps: ExecutorDeps): Promise<boolean> {
   if (!request || !hasRetries(job, request) || !(await deps.isWanted(job))) return false;
   const carried = { notify, openedIn, budgetFrom, ...(deadlineAt === undefined ? {} : { deadlineAt }) };
   const next = { pipeline, node, attempt: attempt + 1 };
-  await openAttempt(next, request, carried, retryDelayMs(attempt - budgetFrom, deps.random), deps);
+  await openAttempt(
+    next,
+    request,
+    carried,
+    retryDelayMs(attempt - budgetFrom, deps.random, request.taskTemplate.metadata),
+    deps,
+  );
   return true;
 }
 

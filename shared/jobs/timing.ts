@@ -7,7 +7,7 @@ const FIRST_POLL_MS = 2000;
 const POLL_GROWTH = 1.6;
 const JITTER = 0.2;
 const POLL_MAX_SECONDS = 30;
-const RETRY_FIRST_MS = 5000;
+const RETRY_FIRST_SECONDS = 5;
 const RETRY_MAX_MS = 300_000;
 
 /**
@@ -24,8 +24,9 @@ export function pollDelayMs(looks: number, pollMaxMs: number, random: () => numb
 }
 
 /** How long before the next attempt, after so many: exponential from 5 s to 5 min, with full jitter in its upper half. */
-export function retryDelayMs(attempts: number, random: () => number): DurationMs {
-  const ceiling = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** Math.min(attempts, 20));
+export function retryDelayMs(attempts: number, random: () => number, policy: TaskPolicy = {}): DurationMs {
+  const firstMs = (policy.retryDelaySeconds ?? RETRY_FIRST_SECONDS) * 1000;
+  const ceiling = Math.min(RETRY_MAX_MS, firstMs * 2 ** Math.min(attempts, 20));
   return ms(Math.round(ceiling * (0.5 + random() / 2)));
 }
 

@@ -39,6 +39,25 @@ export class LineSorter {
   }
 
   sorted(): SortedLines {
+    return this.#count * FEW < this.#slots ? this.#fewSorted() : this.#manySorted();
+  }
+
+  /** Most listings are small: then no slot without a line is looked at. */
+  #fewSorted(): SortedLines {
+    const order = Array.from({ length: this.#count }, (_, line) => line);
+    order.sort((a, b) => this.#slotOf[a]! - this.#slotOf[b]! || a - b);
+    const ends = new Float64Array(this.#slots + 1);
+    const data = Buffer.allocUnsafeSlow(this.#bytes);
+    let bytes = 0;
+    for (const [at, line] of order.entries()) {
+      bytes += this.#data.copy(data, bytes, this.#start(line), this.#end(line));
+      const next = order[at + 1];
+      ends.fill(bytes, this.#slotOf[line]! + 1, next === undefined ? this.#slots + 1 : this.#slotOf[next]! + 1);
+    }
+    return { data, ends };
+  }
+
+  #manySorted(): SortedLines {
     const ends = new Float64Array(this.#slots + 1);
     for (let line = 0; line < this.#count; line++)
       ends[this.#slotOf[line]! + 1]! += this.#end(line) - this.#start(line);
@@ -81,6 +100,8 @@ export class LineSorter {
 
 const FIRST_BYTES = 4 * KIB;
 const FIRST_LINES = 64;
+/** Few lines are at least so many times fewer than slots. */
+const FEW = 16;
 const NEWLINE = 10;
 
 function larger(numbers: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {

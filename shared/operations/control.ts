@@ -7,6 +7,7 @@ import { QUEUE_NAMES, type Queues } from '../queue/queue.ts';
 import type { RefreshDeps } from '../refresh/deps.ts';
 import { endRun } from '../refresh/failure.ts';
 import { isWholeJob } from '../refresh/job-children.ts';
+import { type OrphanContext, orphansOfMarks } from '../refresh/orphans.ts';
 import { type StartRefreshAnswer, startRefresh } from '../steps/start-refresh.ts';
 import { walkPartitions } from './partitions.ts';
 
@@ -68,6 +69,7 @@ export async function redrive(
  */
 export async function giveUp(pipeline: string, paths: readonly string[], deps: RefreshDeps): Promise<number> {
   let given = 0;
+  const run = (await deps.runs.active(pipeline))?.number ?? 0;
   for await (const { key, item, path } of walkPartitions(pipeline, deps)) {
     if (item.number === undefined || !paths.includes(pathText(path))) continue;
     if (item.kind === 'job') {
@@ -75,6 +77,7 @@ export async function giveUp(pipeline: string, paths: readonly string[], deps: R
       continue;
     }
     if (item.due === undefined) continue;
+    await writeGarbage(deps.objects, pipeline, run, await orphansOfMarks(key, [item], GIVEN_UP, deps));
     const claim = {
       sk: item.sk,
       plan: item.plan,
@@ -89,6 +92,9 @@ export async function giveUp(pipeline: string, paths: readonly string[], deps: R
   }
   return given;
 }
+
+/** Nobody goes on with what its reads have left. */
+const GIVEN_UP: OrphanContext = { carried: undefined, keepsProgress: () => false };
 
 /** What a job of it made and has landed is given up with it. */
 async function giveUpJob(key: ShardKey, item: PartitionRecord, deps: RefreshDeps): Promise<boolean> {

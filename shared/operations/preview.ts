@@ -1,20 +1,25 @@
-import type { Metadata, ReadRun } from '../connectors/connector.ts';
+import type { Chunks, Metadata, ReadRun, RecordTyping, SourceRecord } from '../connectors/connector.ts';
 import type { Deadline } from '../core/deadline.ts';
 import { IngestError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
+import { type ExactValue, stringifyLossless } from '../core/lossless-json.ts';
 import { ChunkBytes } from '../landing/encoder.ts';
 import { pathText } from '../landing/flat-manifest.ts';
 import type { FeedListing, Listing } from '../listing/listing.ts';
 import { SLOTS, shardOf, slotOf } from '../nodes/layout.ts';
-import type { ParsedRecords, Parser } from '../parsers/parser.ts';
+import { newParser, type ParserOptions } from '../parsers/formats.ts';
+import type { ParsedRecords } from '../parsers/parser.ts';
+import { typeRecords } from '../parsers/records.ts';
 import { sortKey } from '../partitions/store.ts';
 import type { Pipeline } from '../pipelines/define.ts';
+import { parserOf } from '../pipelines/rows.ts';
 import type { RefreshDeps } from '../refresh/deps.ts';
 import { DRY_ROOT, type DryNode, dryChild, dryListing } from './dry-listing.ts';
 import { walkPartitions } from './partitions.ts';
 
 /**
- * The bytes of one partition as its source would yield them now. Lands nothing; whoever has seen enough stops.
+ * The bytes of one partition as its source would yield them now; records as JSON, a line each. Lands nothing; whoever has seen
+ * enough stops.
  *
  * @param path names from the root down, with `/` between them, as `landfall partitions` shows them
  * @throws {PartitionNotFoundError} nothing of that path is listed
@@ -25,13 +30,50 @@ export async function* previewPartition(
   deps: RefreshDeps,
   deadline: Deadline,
 ): AsyncGenerator<Uint8Array> {
-  const found = await find(pipeline, DRY_ROOT, path, deps, deadline);
-  if (!found) throw new PartitionNotFoundError(pipeline.name, path);
+  const reading = await openReading(pipeline, path, deps, deadline);
+  if ('bytes' in reading) yield* reading.bytes();
+  else for await (const record of reading.records()) yield Buffer.from(`${stringifyLossless(record as ExactValue)}\n`);
+}
+
+/**
+ * The typed rows of one partition, in batches, of what its source would yield now. Lands nothing; whoever has seen enough stops.
+ *
+ * @param parserFor chooses the parser: it is told the partition's path and what the pipeline or its source says. Not asked
+ *   where the source yields records.
+ * @param temporaryFolder for formats that are read at random
+ * @throws {PartitionNotFoundError} nothing of that path is listed
+ * @throws {ParseError} while the batches are read
+ */
+export async function previewRecords(
+  pipeline: Pipeline,
+  path: string,
+  parserFor: (path: readonly string[], known: ParserOptions | undefined) => ParserOptions,
+  temporaryFolder: string,
+  deps: RefreshDeps,
+  deadline: Deadline,
+): Promise<ParsedRecords> {
+  const reading = await openReading(pipeline, path, deps, deadline);
+  const run = { label: path, temporaryFolder, signal: deadline.signal };
+  if ('records' in reading) return typeRecords(reading.records(), { badRecords: 'skip', ...reading.typing }, run);
+  const parser = await newParser(parserFor(reading.path, parserOf(pipeline, reading.path)));
+  return parser.parse(reading.bytes(), run);
+}
+
+type Reading = { readonly path: readonly string[] } & (
+  | { bytes(): AsyncGenerator<Uint8Array> }
+  | { records(): AsyncGenerator<SourceRecord>; readonly typing: RecordTyping }
+);
+
+async function openReading(pipeline: Pipeline, name: string, deps: RefreshDeps, deadline: Deadline): Promise<Reading> {
+  const found = await find(pipeline, DRY_ROOT, name, deps, deadline);
+  if (!found) throw new PartitionNotFoundError(pipeline.name, name);
   const { connector, context } = await deps.connectors.open(pipeline, deadline.signal);
+  const { path } = found;
+  const metadata = found.metadata as unknown as Metadata;
   const run: ReadRun = {
     pipeline: pipeline.name,
     run: 0,
-    path: found.path,
+    path,
     attempt: 0,
     resumeAtByte: 0,
     log: deps.log,
@@ -40,31 +82,22 @@ export async function* previewPartition(
     remainingMs: () => deadline.remainingMs(),
     checkpoint: async () => {},
   };
-  const text = new ChunkBytes(pipeline.lineMode);
-  for await (const chunk of connector.readBytes(context, found.metadata as unknown as Metadata, run))
-    yield text.of(chunk);
-  const rest = text.rest();
-  if (rest.length > 0) yield rest;
+  if (connector.kind === 'records') {
+    const { typing = {} } = connector;
+    const records = async function* () {
+      yield* connector.readRecords(context, metadata, run);
+    };
+    return { path, typing, records };
+  }
+  const { lineMode } = pipeline;
+  return { path, bytes: () => encoded(connector.readBytes(context, metadata, run), lineMode) };
 }
 
-/**
- * The records of one partition as a parser makes them of what its source would yield now: typed rows, in batches. Lands
- * nothing; whoever has seen enough stops.
- *
- * @param temporaryFolder for formats that are read at random
- * @throws {PartitionNotFoundError} nothing of that path is listed
- * @throws {ParseError} while the batches are read
- */
-export function previewRecords(
-  pipeline: Pipeline,
-  path: string,
-  parser: Parser,
-  temporaryFolder: string,
-  deps: RefreshDeps,
-  deadline: Deadline,
-): ParsedRecords {
-  const bytes = previewPartition(pipeline, path, deps, deadline);
-  return parser.parse(bytes, { label: path, temporaryFolder, signal: deadline.signal });
+async function* encoded(chunks: Chunks, lineMode: boolean): AsyncGenerator<Uint8Array> {
+  const text = new ChunkBytes(lineMode);
+  for await (const chunk of chunks) yield text.of(chunk);
+  const rest = text.rest();
+  if (rest.length > 0) yield rest;
 }
 
 interface Found {

@@ -36,7 +36,12 @@ export function pipelineTasks(options: PipelineTasksOptions): (pipeline: string)
     const own = [...(pipeline.source.asyncConnectors ?? []), ...(pipeline.asyncConnectors ?? [])];
     for (const connector of own) registry.register(connector, { override: true });
     const connections = connectionsOf(pipeline);
-    const tasks = { service: taskService({ ...service, registry, connections }), connections };
+    const { maxJobs } = pipeline;
+    const tasks = {
+      service: taskService({ ...service, registry, connections }),
+      connections,
+      ...(maxJobs === undefined ? {} : { maxJobs }),
+    };
     kept.set(pipeline, tasks);
     return tasks;
   };

@@ -2,8 +2,8 @@ import type { ErrorFacts } from '../core/errors.ts';
 import { sha256Hex } from '../core/ids.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { EpochMs } from '../core/units.ts';
-import type { Plan } from '../nodes/plan.ts';
 import type { RecordFormat } from '../landing/keys.ts';
+import type { Plan } from '../nodes/plan.ts';
 import { attributes, type ShardKey } from '../nodes/store.ts';
 import {
   absent,

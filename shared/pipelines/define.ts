@@ -1,25 +1,28 @@
 import type { AsyncConnector } from '../connectors/async/async-connector.ts';
 import { connectionStore, type NamedConnection } from '../connectors/async/connections.ts';
-import type { Source } from '../connectors/connector.ts';
+import type { RecordsSource, Source } from '../connectors/connector.ts';
 import { checkOptions, type OptionSpec } from '../connectors/options.ts';
 import { InvalidInputError } from '../core/errors.ts';
 import { idOf } from '../core/ids.ts';
 import { canonicalJson, isObject, type JsonValue } from '../core/json.ts';
-import { checkKeyTemplate } from '../landing/key-template.ts';
-import type { ParserOptions } from '../parsers/formats.ts';
 import type { StreamSink } from '../sinks/sink.ts';
+import { LAND_SPEC, type LandOptions, type LandSettings, landIdentity, landSettings } from './land.ts';
 import { checkSchedule } from './schedule.ts';
+
+export type { LandOptions, LandSettings } from './land.ts';
 
 /** What a user writes in `pipelines/`: one source, when it is refreshed, and how its bytes land. */
 export interface PipelineOptions {
   /** Lower-case letters, digits and hyphens, 1 to 63 characters; it is part of keys and names on AWS. */
   readonly name: string;
   readonly description?: string;
-  readonly source: Source;
+  readonly source: Source | RecordsSource;
   /** Where the credential is kept: `secret('landfall/canvas')`. */
   readonly credentials?: SecretReference;
   /** What external jobs of this source may connect with, by the name a job gives. Secrets are references. */
   readonly connections?: Readonly<Record<string, NamedConnection>>;
+  /** External jobs of this pipeline that may be under way at a time; the others wait. Default: as many as there are. */
+  readonly maxJobs?: number;
   /** Connectors for external jobs, beside the built-in ones. */
   readonly asyncConnectors?: readonly AsyncConnector[];
   /** `manual` (default), `rate(4 hours)` or `cron(0 6 * * ? *)`, as EventBridge takes them. */
@@ -66,18 +69,6 @@ export interface PipelineOptions {
   readonly paused?: boolean;
 }
 
-export interface LandOptions {
-  readonly format?: 'raw';
-  readonly compression?: 'none' | 'gzip' | 'zstd';
-  /**
-   * Where objects go below `<pipeline>/data/`, such as `dt={date}/{path}`: fields are `date` (UTC, of the planning), `path`,
-   * `name`, `run`, and those of the metadata. What tells versions apart is added behind it. Default: by hash.
-   */
-  readonly key?: string;
-  /** How a landed partition is read as rows, by sinks and `landfall preview`. It changes nothing of what lands. */
-  readonly parser?: ParserOptions;
-}
-
 export type FailurePolicy = 'connector' | 'partition' | { readonly count?: number; readonly percent?: number };
 
 export interface SecretReference {
@@ -99,6 +90,7 @@ export interface Pipeline
     | 'credentials'
     | 'connections'
     | 'asyncConnectors'
+    | 'maxJobs'
     | 'description'
     | 'failurePolicy'
     | 'longReads'
@@ -109,10 +101,11 @@ export interface Pipeline
   readonly credentials?: SecretReference;
   readonly connections?: Readonly<Record<string, NamedConnection>>;
   readonly asyncConnectors?: readonly AsyncConnector[];
+  readonly maxJobs?: number;
   readonly failurePolicy?: FailurePolicy;
   readonly longReads?: 'cursor' | 'fail';
   readonly retainDays?: number;
-  readonly land: Required<Omit<LandOptions, 'key' | 'parser'>> & Pick<LandOptions, 'key' | 'parser'>;
+  readonly land: LandSettings;
   /** Of the connector's code and options, and of how the bytes land: if it changes, everything is read again. */
   readonly versions: string;
 }
@@ -124,18 +117,11 @@ const SPEC = {
   credentials: { kind: 'object', fields: { secret: { kind: 'string', required: true, min: 1 } } },
   connections: { kind: 'object', of: 'object' },
   asyncConnectors: { kind: 'array', of: 'object' },
+  maxJobs: { kind: 'integer', min: 1, max: 1_000_000 },
   schedule: { kind: 'string', default: 'manual' },
   timezone: { kind: 'string', default: 'UTC' },
   jitterMinutes: { kind: 'integer', min: 0, max: 1440, default: 0 },
-  land: {
-    kind: 'object',
-    fields: {
-      format: { kind: 'string', oneOf: ['raw'] },
-      compression: { kind: 'string', oneOf: ['none', 'gzip', 'zstd'] },
-      key: { kind: 'string', min: 1 },
-      parser: { kind: 'object' },
-    },
-  },
+  land: { kind: 'object', fields: LAND_SPEC },
   sinks: { kind: 'array', of: 'object', default: [] },
   failurePolicy: { kind: ['string', 'object'] },
   retries: { kind: 'integer', min: 0, max: 20, default: 5 },
@@ -171,35 +157,33 @@ export function definePipeline(options: PipelineOptions): Pipeline {
   if (!isSource(checked.source)) complaints.push('"source" must be made by a connector such as files(…) or code(…)');
   complaints.push(...checkSinks(checked.sinks));
   complaints.push(...checkFailurePolicy(checked.failurePolicy), ...checkSchedule(checked.schedule, checked.timezone));
-  if (checked.land?.key !== undefined) complaints.push(...checkKeyTemplate(checked.land.key));
-  if (complaints.length > 0) throw new InvalidInputError(`${name}: ${complaints.join('; ')}`);
+  const land = isSource(checked.source) ? landSettings(checked, complaints) : undefined;
+  if (complaints.length > 0 || !land) throw new InvalidInputError(`${name}: ${complaints.join('; ')}`);
   if (checked.connections) connectionStore(checked.connections);
-  const land = { format: 'raw' as const, compression: 'none' as const, ...checked.land };
   return { ...checked, land, versions: versionsOf(checked.source.identity, { ...checked, land }) } as Pipeline;
 }
 
 /** The pipeline as a file defines it. Code that names no version is identified by the text of the file, not as it runs. */
 export function definedIn(pipeline: Pipeline, fileSha256: string): Pipeline {
-  if (!pipeline.source.identityIsText) return pipeline;
-  return { ...pipeline, versions: versionsOf({ fileSha256 }, pipeline) };
+  const { source } = pipeline;
+  if (!source.identityIsText) return { ...pipeline, versions: versionsOf(source.identity, pipeline, fileSha256) };
+  return { ...pipeline, versions: versionsOf({ fileSha256 }, pipeline, fileSha256) };
 }
 
 function versionsOf(
   identity: JsonValue,
-  { source, land, lineMode }: Pick<Pipeline, 'source' | 'land' | 'lineMode'>,
+  pipeline: Pick<Pipeline, 'source' | 'land' | 'lineMode'>,
+  codeId?: string,
 ): string {
-  // Where the objects go is not among it: the bytes are the same.
-  const { format, compression } = land;
-  return idOf(source.type, canonicalJson(identity), canonicalJson({ land: { format, compression }, lineMode }));
+  const { source, lineMode } = pipeline;
+  const land = landIdentity(pipeline, codeId);
+  return idOf(source.type, canonicalJson(identity), canonicalJson({ land, lineMode }));
 }
 
-function isSource(source: Source): boolean {
-  const { connector } = source;
-  return (
-    typeof source.type === 'string' &&
-    isObject(connector) &&
-    [connector.context, connector.listObjects, connector.readBytes].every((method) => typeof method === 'function')
-  );
+function isSource({ type, connector }: Source | RecordsSource): boolean {
+  if (typeof type !== 'string' || !isObject(connector)) return false;
+  const read = connector.kind === 'records' ? connector.readRecords : connector.readBytes;
+  return [connector.context, connector.listObjects, read].every((method) => typeof method === 'function');
 }
 
 /** Names tell where each is: two of one name would take turns with one place. */

@@ -6,7 +6,7 @@ import { shardOf, slotOf } from '../nodes/layout.ts';
 import { runOf } from '../nodes/plan.ts';
 import type { NodeRecord, ShardKey, ShardRecord } from '../nodes/store.ts';
 import { wasRemoved } from '../partitions/diff.ts';
-import type { PartitionRecord } from '../partitions/store.ts';
+import { landedKeys, type PartitionRecord } from '../partitions/store.ts';
 import type { Pipeline } from '../pipelines/define.ts';
 import { heldBySinks } from '../uploads/wake.ts';
 import { nowMs, type RefreshDeps } from './deps.ts';
@@ -285,4 +285,7 @@ const openIn = (node: NodeRecord | undefined): number => (node?.plan && node.sta
 /** Of a read that did not come to its end: nobody will go on with it. */
 const segmentsOf = ({ progress }: PartitionRecord): string[] => (progress?.segments ?? []).map(({ key }) => key);
 
-const objectsOf = (item: PartitionRecord): string[] => [...(item.landed ? landedKeys(item.landed) : []), ...segmentsOf(item)];
+const objectsOf = (item: PartitionRecord): string[] => [
+  ...(item.landed ? landedKeys(item.landed) : []),
+  ...segmentsOf(item),
+];

@@ -254,9 +254,7 @@ function dropsOut(
   keepRemoved: boolean,
 ): { garbage: Garbage[]; removed: number } {
   const garbage: Garbage[] = [];
-  const keys = new Set(
-    held.entries.flatMap((entry) => (entry.kind === 'leaf' ? landedKeys(entry) : [])),
-  );
+  const keys = new Set(held.entries.flatMap((entry) => (entry.kind === 'leaf' ? landedKeys(entry) : [])));
   const names = new Set(held.entries.flatMap((entry) => (entry.kind === 'leaf' ? [entry.name] : [])));
   const nodes = new Map(held.entries.flatMap((entry) => ('node' in entry ? [[entry.node, entry.name] as const] : [])));
   const nodeNames = new Set(nodes.values());

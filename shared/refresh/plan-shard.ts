@@ -15,7 +15,7 @@ import {
 } from '../nodes/store.ts';
 import { type Diff, diffShard, wasRemoved } from '../partitions/diff.ts';
 import { groupDue } from '../partitions/groups.ts';
-import type { PartitionRecord, Reason } from '../partitions/store.ts';
+import { landedKeys, type PartitionRecord, type Reason } from '../partitions/store.ts';
 import type { ListObjectsMessage, ReadBytesMessage } from '../queue/messages.ts';
 import { messageJson } from '../queue/outgoing.ts';
 import type { OutgoingMessage } from '../queue/queue.ts';
@@ -357,9 +357,8 @@ export class ShardWriter {
 
   /** A commit of the plan before came in between: no part names it, and what this plan does now replaces it. */
   #noteLate(item: PartitionRecord, read: PartitionRecord | undefined): void {
-    const [landed] = item.landed?.objects ?? [];
-    if (landed && landed.key !== read?.landed?.objects[0]?.key) {
-      const keys = landedKeys(item.landed!);
+    const keys = item.landed ? landedKeys(item.landed) : [];
+    if (keys.length > 0 && !(read?.landed && landedKeys(read.landed)[0] === keys[0])) {
       this.#late.push({ kind: 'objects', node: this.#key.node, name: item.name, keys });
     }
   }

@@ -5,16 +5,24 @@ import { forEachLimit } from '../core/concurrency.ts';
 import { type ErrorFacts, errorFacts, IngestError, isRetryable, retryAfterMs } from '../core/errors.ts';
 import { addMs, ms, seconds } from '../core/units.ts';
 import { writeGarbage } from '../landing/garbage.ts';
-import { dataKey } from '../landing/keys.ts';
+import { dataKey, type LandedFile } from '../landing/keys.ts';
 import { attributes, groupMember, type NodeRecord, type ShardKey } from '../nodes/store.ts';
-import type { Landed, LandedObject, PartitionRecord, Progress } from '../partitions/store.ts';
+import { type Landed, landedKeys, type PartitionRecord, type Progress } from '../partitions/store.ts';
 import type { Pipeline } from '../pipelines/define.ts';
+import { landsAs } from '../pipelines/rows.ts';
 import type { ReadBytesMessage } from '../queue/messages.ts';
 import { messageJson } from '../queue/outgoing.ts';
 import { Completion } from './completion.ts';
 import { type Delivery, nowMs, type RefreshDeps } from './deps.ts';
 import { countFailure, endRun } from './failure.ts';
-import { type ReadResult, readPartition, SourceError } from './read-partition.ts';
+import {
+  type OpenBytes,
+  type ReadPartitionOptions,
+  type ReadResult,
+  readPartition,
+  SourceError,
+} from './read-partition.ts';
+import { readRows } from './read-rows.ts';
 import { stopWithinMs } from './time.ts';
 
 /** Small partitions are read side by side to hide the latency of source and store; large ones one after the other. */
@@ -157,15 +165,17 @@ export class GroupReader {
     const log = this.#deps.log.with({ ...this.#facts(), path: [...node.path, item.name], take });
     let result: ReadResult | 'suspended';
     try {
-      result = await readPartition(source, this.#deps.objects, {
+      const path = [...node.path, item.name];
+      const format = landsAs(this.#pipeline, path);
+      const options: ReadPartitionOptions = {
         pipeline: this.#pipeline,
         run: this.#message.run,
-        path: [...node.path, item.name],
+        path,
         metadata: item.metadata as unknown as Metadata,
         fingerprint: item.due!,
         attempt: item.attempts ?? 0,
         progress: item.progress,
-        keyOf: (segment) => this.#objectKey(item, take, segment),
+        keyOf: (segment, file) => this.#objectKey(item, take, segment, file ?? format),
         saveProgress: (progress) => this.#saveProgress(claimed, progress, take),
         deadline: this.#delivery.deadline,
         stopWithinMs: stopWithin,
@@ -174,7 +184,13 @@ export class GroupReader {
         metric: (name, value) => log.info('metric', { metric: name, value }),
         warn: (message) =>
           this.#deps.runs.warn(this.#pipeline.name, this.#message.run, this.#deps.redactor.redact(message)),
-      });
+        at: this.#deps.clock(),
+        spoolFolder: this.#deps.spoolFolder,
+      };
+      result =
+        isOfBytes(source) && !format
+          ? await readPartition(source, this.#deps.objects, options)
+          : await readRows(source, this.#deps.objects, options);
     } catch (error) {
       const cause = error instanceof SourceError ? error.cause : error;
       if (cause instanceof TakenOverError) throw cause;
@@ -208,13 +224,13 @@ export class GroupReader {
     // Segments and cursor have one writer: from the first checkpoint on the item names the take.
     if (claim.take === undefined) {
       const claimed = await this.#deps.partitions.claim(this.#key, claim.now(), take);
-      if (!claimed) return this.#comesTooLate(claim.item, progress.segments);
+      if (!claimed) return this.#comesTooLate(claim.item, segmentKeys(progress));
       claim.take = take;
     }
     const change = { set: attributes({ progress }), remove: ['lost'] };
     const saved = await this.#deps.partitions.changeIfDue(this.#key, claim.now(), change);
     // A newer plan that has not seen this checkpoint would not look for a segment that comes after it.
-    if (!saved || !(await this.#isPlanned())) await this.#comesTooLate(claim.item, progress.segments);
+    if (!saved || !(await this.#isPlanned())) await this.#comesTooLate(claim.item, segmentKeys(progress));
   }
 
   /** One conditional write makes the bytes real: still due, in this plan, with this fingerprint. */
@@ -222,23 +238,22 @@ export class GroupReader {
     const { item } = claim;
     const landed = this.#landed(item, result);
     const kept = item.landed !== undefined && landed.objects === item.landed.objects;
-    const spare = kept ? result.objects.map(({ key }) => key) : [];
+    const spare = kept ? landedKeys(result) : [];
     const committed = await this.#deps.partitions.changeIfDue(this.#key, claim.now(), {
       set: attributes({ landed, ...(spare.length > 0 ? { spare } : {}) }),
       // The group stays: it tells where other takes may have written.
       // What a feed has yielded it does not yield again, so its metadata stays.
       remove: [...COMMITTED_CLEARS, ...(item.number === undefined ? ['metadata'] : [])],
     });
-    if (!committed) return this.#comesTooLate(item, result.objects);
+    if (!committed) return this.#comesTooLate(item, landedKeys(result));
     this.#deps.log.debug('partition landed', { ...this.#facts(), partition: item.name, take, bytes: result.bytes });
   }
 
   /** @throws {TakenOverError} always, once what was written for nothing is on the garbage list */
-  async #comesTooLate(item: PartitionRecord, objects: readonly LandedObject[]): Promise<never> {
+  async #comesTooLate(item: PartitionRecord, keys: readonly string[]): Promise<never> {
     this.#deps.log.info('a read came too late', { ...this.#facts(), partition: item.name });
     // The plan that came first may have looked for what older ones left before this take began.
     const { pipeline, run, node } = this.#message;
-    const keys = objects.map(({ key }) => key);
     if (keys.length > 0)
       await writeGarbage(this.#deps.objects, pipeline, run, [{ kind: 'objects', node, name: item.name, keys }]);
     throw new TakenOverError();
@@ -253,7 +268,8 @@ export class GroupReader {
     this.#overtaken = true;
   }
 
-  #landed(item: PartitionRecord, { sha256, bytes, chunks, objects, rows, facts }: ReadResult): Landed {
+  #landed(item: PartitionRecord, result: ReadResult): Landed {
+    const { sha256, bytes, chunks, objects, format, rows, errors, facts } = result;
     const { versions, sameContent } = this.#pipeline;
     const fingerprint = item.due!;
     const before = item.landed;
@@ -277,7 +293,9 @@ export class GroupReader {
       bytes,
       chunks,
       objects,
+      ...(format ? { format } : {}),
       ...(rows === undefined ? {} : { rows }),
+      ...(errors ? { errors } : {}),
       ...(facts === undefined ? {} : { facts }),
     };
   }
@@ -326,9 +344,9 @@ export class GroupReader {
     this.#againInMs = Math.min(this.#againInMs ?? Number.POSITIVE_INFINITY, inMs);
   }
 
-  #objectKey(item: PartitionRecord, take: number, segment: number): string {
+  #objectKey(item: PartitionRecord, take: number, segment: number, file: LandedFile | undefined): string {
     const { plan, node, pipeline } = this.#message;
-    const { compression } = this.#pipeline.land;
+    const compression = file === 'errors' ? 'none' : this.#pipeline.land.compression;
     return dataKey({
       pipeline,
       node,
@@ -338,6 +356,7 @@ export class GroupReader {
       plan,
       take,
       segment,
+      file,
       compression,
       base: item.keyBase,
     });
@@ -364,6 +383,10 @@ class Claim {
     return { sk, plan, due: due!, ...(this.take === undefined ? {} : { take: this.take }) };
   }
 }
+
+const isOfBytes = (source: OpenSource): source is OpenBytes => source.connector.kind !== 'records';
+
+const segmentKeys = ({ segments }: Progress): string[] => segments.map(({ key }) => key);
 
 const sizeOf = (metadata: PartitionRecord['metadata']): number =>
   typeof metadata?.size === 'number' ? metadata.size : 0;

@@ -1,4 +1,4 @@
-import type { Metadata, ReadRun } from '../connectors/connector.ts';
+import type { BytesConnector, Metadata, ReadRun } from '../connectors/connector.ts';
 import type { OpenSource } from '../connectors/service.ts';
 import type { Deadline } from '../core/deadline.ts';
 import { IngestError } from '../core/errors.ts';
@@ -7,11 +7,17 @@ import type { Logger } from '../core/logger.ts';
 import { type ContentHash, nativeHash, resumableHash } from '../landing/content-hash.ts';
 import { decompressed } from '../landing/decoder.ts';
 import { ChunkBytes, newEncoder } from '../landing/encoder.ts';
+import type { RecordFormat } from '../landing/keys.ts';
 import type { Objects } from '../landing/objects.ts';
 import { checkCursor } from '../listing/list-node.ts';
-import type { LandedObject, Progress } from '../partitions/store.ts';
+import type { LandedObject, Progress, SetAside } from '../partitions/store.ts';
 import { SEGMENTS_MAX } from '../partitions/store.ts';
 import type { Pipeline } from '../pipelines/define.ts';
+
+/** A source of bytes, open. */
+export interface OpenBytes extends OpenSource {
+  readonly connector: BytesConnector;
+}
 
 /** What a read yielded in all: what a commit makes real. */
 export interface ReadResult {
@@ -19,7 +25,10 @@ export interface ReadResult {
   readonly bytes: number;
   readonly chunks: number;
   readonly objects: readonly LandedObject[];
-  /** As the connector counted them, if it did. */
+  /** Of records, the format they were written in. */
+  readonly format?: RecordFormat;
+  readonly errors?: SetAside;
+  /** As the connector counted them, if it did; of records how many were written. */
   readonly rows?: number;
   readonly facts?: JsonObject;
 }
@@ -32,8 +41,8 @@ export interface ReadPartitionOptions {
   readonly fingerprint: string;
   readonly attempt: number;
   readonly progress: Progress | undefined;
-  /** The key of a segment, which ends in plan and take. */
-  readonly keyOf: (segment: number) => string;
+  /** The key of a segment, which ends in plan and take; `errors`: of records that could not be taken. */
+  readonly keyOf: (segment: number, file?: 'errors') => string;
   /** Keeps a checkpoint; rejects if another take has the partition now. */
   readonly saveProgress: (progress: Progress) => Promise<void>;
   readonly deadline: Deadline;
@@ -43,6 +52,10 @@ export interface ReadPartitionOptions {
   readonly log: Logger;
   readonly metric: (name: string, value: number) => void;
   readonly warn: (message: string) => Promise<void>;
+  /** When the read began. */
+  readonly at: Date;
+  /** A local folder for what must be read at random. */
+  readonly spoolFolder: string;
 }
 
 /** A function that has less time than this is one whose reads may go on in another. */
@@ -58,7 +71,7 @@ const CARRIED_BELOW_MS = 20 * 60_000;
  * @throws {StorageError} the store failed: nothing of the partition's fault
  */
 export async function readPartition(
-  source: OpenSource,
+  source: OpenBytes,
   objects: Objects,
   options: ReadPartitionOptions,
 ): Promise<ReadResult | 'suspended'> {
@@ -110,7 +123,7 @@ class Reading {
     this.#savedBytes = this.#bytes;
   }
 
-  async run({ connector, context }: OpenSource): Promise<ReadResult | 'suspended'> {
+  async run({ connector, context }: OpenBytes): Promise<ReadResult | 'suspended'> {
     const { metadata, deadline } = this.#options;
     const iterator = await fromSource(() => iterate(connector.readBytes(context, metadata, this.#readRun())));
     try {
@@ -210,16 +223,8 @@ class Reading {
   }
 
   #readRun(): ReadRun {
-    const { pipeline, run, path, attempt, progress, deadline, log, metric, warn } = this.#options;
-    return {
-      pipeline: pipeline.name,
-      run,
-      path,
-      attempt,
-      log,
-      metric,
-      signal: deadline.signal,
-      remainingMs: () => deadline.remainingMs(),
+    const { progress } = this.#options;
+    return readRunOf(this.#options, {
       resumeAtByte: progress?.bytes ?? 0,
       rows: (count) => {
         this.#rows = count;
@@ -228,7 +233,6 @@ class Reading {
         checkCursor(facts);
         this.#facts = facts;
       },
-      warn,
       ...(progress ? { resumeFrom: progress.cursor } : {}),
       checkpoint: async (cursor) => {
         checkCursor(cursor);
@@ -237,7 +241,7 @@ class Reading {
           throw error;
         });
       },
-    };
+    });
   }
 
   #outOfTime(cause?: unknown): SourceError {
@@ -247,6 +251,27 @@ class Reading {
   async close(): Promise<void> {
     await this.#segment?.abort();
   }
+}
+
+type OwnReadRun = Pick<ReadRun, 'resumeAtByte' | 'rows' | 'facts' | 'resumeFrom' | 'checkpoint'>;
+
+/** What a connector is told of a read, and may tell. */
+export function readRunOf(
+  { pipeline, run, path, attempt, deadline, log, metric, warn }: ReadPartitionOptions,
+  own: OwnReadRun,
+): ReadRun {
+  return {
+    pipeline: pipeline.name,
+    run,
+    path,
+    attempt,
+    log,
+    metric,
+    signal: deadline.signal,
+    remainingMs: () => deadline.remainingMs(),
+    warn,
+    ...own,
+  };
 }
 
 /** An object being written, through its encoder. */
@@ -288,15 +313,15 @@ class OpenSegment {
   }
 }
 
-function iterate<T>(chunks: AsyncIterable<T> | Iterable<T>): AsyncIterator<T> | Iterator<T> {
+export function iterate<T>(chunks: AsyncIterable<T> | Iterable<T>): AsyncIterator<T> | Iterator<T> {
   if (chunks !== null && typeof chunks === 'object' && Symbol.asyncIterator in chunks)
     return chunks[Symbol.asyncIterator]();
   if (chunks !== null && typeof chunks === 'object' && Symbol.iterator in chunks) return chunks[Symbol.iterator]();
-  throw new TypeError('readBytes must return an iterable of chunks, such as a generator');
+  throw new TypeError('a read must return something to iterate over, such as a generator');
 }
 
 /** What the connector throws is told apart from what the store throws. */
-async function fromSource<T>(call: () => T | Promise<T>): Promise<T> {
+export async function fromSource<T>(call: () => T | Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (cause) {

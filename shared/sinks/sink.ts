@@ -22,6 +22,8 @@ export interface StreamSink {
   readonly parallel?: number;
   /** One partition that cannot be uploaded keeps all of a transition back. Default false: the others go on. */
   readonly atomic?: boolean;
+  /** Each transition brings all that the manifest shows, not only what changed: what it brings takes the place of what was there. */
+  readonly whole?: boolean;
   /** Where the sink's credential is kept, if it is not the pipeline's own business. */
   readonly credentials?: { readonly secret: string };
   open(context: SinkContext): Promise<SinkSession>;
@@ -46,6 +48,8 @@ export interface SinkContext {
    * @throws {SinkTakenOverError} another invocation has the sink now
    */
   keep(kept: JsonValue): Promise<void>;
+  /** Whether a change of this transition, by its `order`, is in. What is kept from now on is kept together with that. */
+  isDone(order: number): boolean;
 }
 
 /** Brings a sink from one manifest to another. Calls come in this order: begin, the changes, commit; then close. */
@@ -174,6 +178,23 @@ export class PartitionRefusedError extends IngestError {
     super(message, options);
     this.code = options.code ?? 'PartitionRefused';
   }
+}
+
+/** What was uploaded in this transition is gone, and nothing of it can be seen: it begins anew. */
+export class SinkStartOverError extends IngestError {
+  override readonly name = 'SinkStartOverError';
+  readonly code = 'SinkStartOver';
+  readonly retryable = true;
+}
+
+/**
+ * Whether the transition is in the sink is not known, and cannot be found out from here. All that was kept stays as it is, so that
+ * nothing is uploaded twice; people have to look.
+ */
+export class SinkUndecidedError extends IngestError {
+  override readonly name = 'SinkUndecidedError';
+  readonly code = 'SinkUndecided';
+  readonly retryable = false;
 }
 
 /** Another invocation brings the sink on; whoever gets this stops at once. */

@@ -10,7 +10,9 @@ import type { Pipeline } from '../pipelines/define.ts';
 import {
   type Generation,
   type SinkSession,
+  SinkStartOverError,
   SinkTakenOverError,
+  SinkUndecidedError,
   type StreamSink,
   type Transition,
 } from '../sinks/sink.ts';
@@ -162,12 +164,10 @@ class Upload {
       await session.commit?.();
       return true;
     } catch (error) {
-      // What can be tried again goes on with what was begun.
-      if (!isRetryable(error) && !(error instanceof SinkTakenOverError)) {
+      if (await this.#isGivenUp(error)) {
         await session
           .abort?.()
           .catch((cause: unknown) => this.#deps.log.warn('a sink could not be aborted', { error: cause }));
-        if (this.#sink.atomic) await this.#startOver().catch(() => {});
       }
       throw error;
     } finally {
@@ -175,10 +175,18 @@ class Upload {
     }
   }
 
-  /** What was uploaded so far was given up with the session that held it. */
-  async #startOver(): Promise<void> {
+  /** What can be tried again goes on with what was begun, and so does what nobody can tell whether it is in. */
+  async #isGivenUp(error: unknown): Promise<boolean> {
+    if (error instanceof SinkTakenOverError || error instanceof SinkUndecidedError) return false;
+    const startsOver = error instanceof SinkStartOverError;
+    if (!startsOver && isRetryable(error)) return false;
+    if (!startsOver && !this.#sink.atomic) return true;
+    // First it is forgotten: another invocation may have the sink by now, and what was begun is that one's then.
     this.#progress.restart();
-    await this.#progress.keep({}, ['kept']);
+    return this.#progress.keep({}, ['kept']).then(
+      () => true,
+      () => false,
+    );
   }
 
   async #open(): Promise<SinkSession> {
@@ -197,6 +205,7 @@ class Upload {
       temporaryFolder: this.#folder,
       kept: this.#progress.record.kept,
       keep: async (kept) => void (await this.#progress.keep({ kept })),
+      isDone: (order) => this.#progress.isDone(order),
     });
   }
 
@@ -207,13 +216,14 @@ class Upload {
     const lanes = new Map<string, Promise<void>>();
     let failure: { readonly error: unknown } | undefined;
     let number = 0;
-    for await (const change of manifestChanges(this.#deps.objects, this.#before?.manifest, this.#target.manifest)) {
+    const before = this.#sink.whole ? undefined : this.#before?.manifest;
+    for await (const change of manifestChanges(this.#deps.objects, before, this.#target.manifest)) {
       const at = number++;
       if (this.#progress.isDone(at)) continue;
       if (failure || this.#isOutOfTime()) break;
       const lane = 'feed' in change && change.feed ? JSON.stringify(change.feed) : undefined;
-      const before = (lane === undefined ? undefined : lanes.get(lane)) ?? Promise.resolve();
-      const work = before
+      const ahead = (lane === undefined ? undefined : lanes.get(lane)) ?? Promise.resolve();
+      const work = ahead
         .then(async () => {
           if (!failure && !this.#isOutOfTime()) await this.#change(at, change, session);
         })
@@ -257,9 +267,11 @@ class Upload {
   async #upload(at: number, change: ManifestChange & { kind: 'upload' }, session: SinkSession): Promise<void> {
     const { path, entry, was, feed } = change;
     const { objects } = this.#deps;
-    const { records, parser } = recordsOf(this.#pipeline, path);
+    const { records, parser } = recordsOf(this.#pipeline, path, entry);
     const signal = AbortSignal.any([this.#deadline.signal, this.#stop.signal]);
-    const bytes = () => landedBytes(objects, this.#pipeline, entry, signal);
+    const bytes = () => landedBytes(objects, entry, signal);
+    const hasLineage = this.#pipeline.land.file?.lineage === true;
+    const how = { parser, landed: entry, hasLineage, signal, temporaryFolder: this.#folder };
     const counts = { rows: 0, rejectedRows: 0 };
     try {
       await session.upload({
@@ -269,7 +281,7 @@ class Upload {
         committedRow: this.#progress.committedRow(at),
         bytes,
         order: at,
-        rows: (wanted = {}) => rowsOf(bytes(), path, { parser, wanted, signal, temporaryFolder: this.#folder }),
+        rows: (wanted = {}) => rowsOf(bytes(), path, { ...how, wanted }),
         read: (other) => this.#read(other),
         committed: async (row) => {
           counts.rows = row;
@@ -290,7 +302,8 @@ class Upload {
       this.#deps.log.error('a sink refuses a partition', { ...this.#facts(), path, error: facts });
       return this.#progress.refused(at, { path, error: facts });
     }
-    if (this.#deadline.signal.aborted) return;
+    // What was told to stop may have stopped anywhere.
+    if (signal.aborted) return;
     await this.#progress.done(at, { partitions: 1, bytes: entry.bytes, ...counts });
   }
 
@@ -306,7 +319,7 @@ class Upload {
     const entry = await findLeaf(this.#deps.objects, this.#target.manifest, path);
     if (!entry) return undefined;
     const chunks: Uint8Array[] = [];
-    for await (const chunk of landedBytes(this.#deps.objects, this.#pipeline, entry)) chunks.push(chunk);
+    for await (const chunk of landedBytes(this.#deps.objects, entry)) chunks.push(chunk);
     return Buffer.concat(chunks);
   }
 

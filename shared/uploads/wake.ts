@@ -4,6 +4,7 @@ import { readLatest } from '../landing/manifest.ts';
 import type { Pipeline } from '../pipelines/define.ts';
 import type { StreamUploadMessage } from '../queue/messages.ts';
 import { messageJson } from '../queue/outgoing.ts';
+import type { StreamSink } from '../sinks/sink.ts';
 import type { UploadDeps } from './deps.ts';
 
 type WakeDeps = Pick<UploadDeps, 'queues' | 'objects' | 'sinks' | 'clock' | 'log'>;
@@ -17,6 +18,24 @@ export async function wakeSinks({ name, sinks }: Pipeline, { queues }: Pick<Wake
       return { body: messageJson(body), group: name };
     }),
   );
+}
+
+/** The sinks of a pipeline that have not applied what is published, and have not failed since it was. */
+export async function laggingSinks(
+  pipeline: Pipeline,
+  deps: Pick<WakeDeps, 'objects' | 'sinks'>,
+): Promise<StreamSink[]> {
+  if (pipeline.sinks.length === 0) return [];
+  const latest = (await readLatest(deps.objects, latestKey(pipeline.name)))?.latest;
+  if (!latest) return [];
+  const lagging: StreamSink[] = [];
+  for (const sink of pipeline.sinks) {
+    const record = await deps.sinks.get(pipeline.name, sink.name);
+    const isThere = record?.applied?.run === latest.run && !record.target;
+    const hasFailed = record?.holder === undefined && (record?.failedAt ?? 0) >= latest.publishedAt;
+    if (!isThere && !hasFailed) lagging.push(sink);
+  }
+  return lagging;
 }
 
 /** A sink that nobody has brought on for so long has lost its message. */

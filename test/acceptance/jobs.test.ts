@@ -331,6 +331,24 @@ describe('the executor', () => {
     expect(most).toBe(2);
   });
 
+  it('lets no more of a pipeline run at a time than it may', async () => {
+    const world = aJob({ maxJobs: 3 });
+    let running = 0;
+    let most = 0;
+    world.service.onCreate = () => {
+      most = Math.max(most, ++running);
+    };
+    world.service.state = ({ id }, look) => {
+      if (look < 4) return { phase: 'RUNNING' };
+      running -= 1;
+      return { phase: 'SUCCEEDED', outputs: { id } };
+    };
+    for (let at = 0; at < 8; at++) world.source.job(`q${at}`, 'v1');
+
+    expect((await world.refresh()).state).toBe('SUCCEEDED');
+    expect(most).toBe(3);
+  });
+
   it('keeps ABORTED as what it is, and does not try again', async () => {
     const world = aJob({ policy: { retries: 3 } });
     world.service.state = () => ({ phase: 'ABORTED', message: 'stopped by an operator' });

@@ -255,7 +255,7 @@ describe('what must outlive the stack', () => {
 });
 
 describe('what watches and starts', () => {
-  it('alarms tell of dead letters, errors, throttles and old messages', () => {
+  it('alarms tell of dead letters, errors, throttles and old messages, and of jobs and sinks out of hand', () => {
     const alarms = ofType('AWS::CloudWatch::Alarm').map(({ Properties }) => Properties);
     const metricsOf = ({ Metrics }: Record<string, unknown>) =>
       (Metrics as { MetricStat?: { Metric: { MetricName: string } } }[]).flatMap(
@@ -263,13 +263,17 @@ describe('what watches and starts', () => {
       );
 
     expect(alarms.map(({ AlarmName }) => AlarmName)).toEqual(
-      ['dead-letters', 'oldest-message', 'errors', 'throttles'].map((name) => `landfall-test-${name}`),
+      ['dead-letters', 'oldest-message', 'errors', 'throttles', 'jobs-not-stopped', 'sinks-behind'].map(
+        (name) => `landfall-test-${name}`,
+      ),
     );
     expect(alarms.map((alarm) => [new Set(metricsOf(alarm)), metricsOf(alarm).length])).toEqual([
       [new Set(['ApproximateNumberOfMessagesVisible']), QUEUES],
       [new Set(['ApproximateAgeOfOldestMessage']), QUEUES],
       [new Set(['Errors']), FUNCTIONS.length],
       [new Set(['Throttles']), FUNCTIONS.length],
+      [new Set(['landfall-test-jobs-not-stopped']), 1],
+      [new Set(['landfall-test-sinks-behind']), 1],
     ]);
   });
 

@@ -8,6 +8,7 @@ const pipelines = await loadPipelines('pipelines');
 
 async function open(name: string) {
   const { connector } = (await pipelines.get(name)).source;
+  if (connector.kind === 'records') throw new Error(`${name} yields records`);
   const context = await connector.context('', aRun().run);
   return {
     list: async (node: Metadata | null, given = {}) => {

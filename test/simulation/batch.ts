@@ -27,13 +27,15 @@ const unhandled: unknown[] = [];
 if (parentPort) process.on('unhandledRejection', (error) => void unhandled.push(error));
 
 /** Runs the histories of these seeds, one after the other. */
-export async function runSeeds(seeds: Iterable<number>): Promise<Tally> {
+export async function runSeeds(seeds: Iterable<number>, { leaks = false } = {}): Promise<Tally> {
   const tally = newTally();
   for (const seed of seeds) {
     const { violation: broken, leak, faults, states, steps } = await new History({ seed }).run();
     const [failure] = unhandled.splice(0);
     const violation =
-      broken ?? (failure === undefined ? undefined : `a failure that nobody awaits: ${String(failure)}`);
+      broken ??
+      (leaks && leak !== undefined ? `7: left for good: ${leak}` : undefined) ??
+      (failure === undefined ? undefined : `a failure that nobody awaits: ${String(failure)}`);
     addTally(tally, {
       histories: 1,
       steps,
@@ -51,17 +53,19 @@ export interface BatchWork {
   readonly from: number;
   readonly end: number;
   readonly every: number;
+  /** What is left for good counts as a broken promise. */
+  readonly leaks: boolean;
 }
 
 const PIECE = 50;
 
 /** In a worker of its own. */
-export async function work({ from, end, every }: BatchWork): Promise<void> {
+export async function work({ from, end, every, leaks }: BatchWork): Promise<void> {
   // Errors are made by the thousand, and where they were made is told by a replay.
   Error.stackTraceLimit = 0;
   for (let at = from; at < end; at += every * PIECE) {
     const seeds = Array.from({ length: PIECE }, (_, index) => at + index * every).filter((seed) => seed < end);
-    parentPort!.postMessage(await runSeeds(seeds));
+    parentPort!.postMessage(await runSeeds(seeds, { leaks }));
     await new Promise((resolve) => setImmediate(resolve));
   }
 }

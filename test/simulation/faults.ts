@@ -22,7 +22,9 @@ export const WORLD_FAULTS = [
   'keep',
   'source fails',
   'source refuses',
+  'stays broken',
   'source changes',
+  'flickers',
   'context fails',
   'clock jump',
   'skew',
@@ -54,7 +56,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [...CALL_FAULTS, ...WORLD_FAULT
 const RATES: Readonly<Record<FaultKind, number>> = {
   'cut before': 0.006,
   'cut after': 0.012,
-  stall: 0.008,
+  stall: 0.012,
   'fail before': 0.005,
   'fail after': 0.008,
   repeat: 0.008,
@@ -65,7 +67,9 @@ const RATES: Readonly<Record<FaultKind, number>> = {
   keep: 0.05,
   'source fails': 0.02,
   'source refuses': 0.01,
+  'stays broken': 0.03,
   'source changes': 0.003,
+  flickers: 0.02,
   'context fails': 0.02,
   'clock jump': 0.0006,
   skew: 0.5,
@@ -84,7 +88,12 @@ export interface FaultOptions {
   readonly limit?: number;
 }
 
-/** Deals out faults. Each history has its own mix: some kinds not at all, others rarely or often. */
+/** The share of stalls that is not before a write. */
+const STALL_BEFORE_READ = 0.4;
+/** How much more likely a kind is in a history that has it for its theme. */
+const THEME = 8;
+
+/** Deals out faults. Each history has its own mix: some kinds not at all, others rarely or often, and sometimes one above all. */
 export class Faults {
   readonly #random: Random;
   readonly #rates = {} as Record<FaultKind, number>;
@@ -100,10 +109,11 @@ export class Faults {
     this.#random = random;
     this.#limit = limit;
     const calm = random.pick([0, 0.3, 1, 1, 2.5]);
+    const theme = random.chance(0.4) ? random.pick(FAULT_KINDS) : undefined;
     for (const kind of FAULT_KINDS) {
       const much = random.pick([0, 0, 0.3, 1, 1, 3]);
-      const rate = without.includes(kind) ? 0 : RATES[kind] * much * calm;
-      this.#rates[kind] = Math.min(rate, 0.5);
+      const rate = kind === theme ? RATES[kind] * THEME : RATES[kind] * much * calm;
+      this.#rates[kind] = without.includes(kind) ? 0 : Math.min(rate, 0.5);
     }
     this.#callRate = CALL_FAULTS.reduce((sum, kind) => sum + this.#rates[kind], 0);
     this.#disturbanceRate = DISTURBANCES.reduce((sum, kind) => sum + this.#rates[kind], 0);
@@ -116,13 +126,15 @@ export class Faults {
   }
 
   /** What befalls a call, if anything. */
-  atCall(): CallFault | undefined {
-    return this.#oneOf(CALL_FAULTS, this.#callRate);
+  atCall(writes: boolean): CallFault | undefined {
+    const fault = this.#oneOf(CALL_FAULTS, this.#callRate);
+    // What was read is most often out of date by the time that it is acted upon.
+    return fault === 'stall' && !writes && !this.#random.chance(STALL_BEFORE_READ) ? undefined : this.#counted(fault);
   }
 
   /** What happens in the world before the next call, if anything. */
   between(): Disturbance | undefined {
-    return this.#oneOf(DISTURBANCES, this.#disturbanceRate);
+    return this.#counted(this.#oneOf(DISTURBANCES, this.#disturbanceRate));
   }
 
   #oneOf<K extends FaultKind>(kinds: readonly K[], rate: number): K | undefined {
@@ -131,12 +143,14 @@ export class Faults {
     if (at >= rate) return undefined;
     for (const kind of kinds) {
       at -= this.#rates[kind];
-      if (at < 0) {
-        this.#count(kind);
-        return kind;
-      }
+      if (at < 0) return kind;
     }
     return undefined;
+  }
+
+  #counted<K extends FaultKind>(kind: K | undefined): K | undefined {
+    if (kind !== undefined) this.#count(kind);
+    return kind;
   }
 
   #count(kind: FaultKind): true {

@@ -3,9 +3,10 @@ import { type ConnectorService, ContextError } from '../../shared/connectors/ser
 import { RetryableError } from '../../shared/core/errors.ts';
 import type { Logger } from '../../shared/core/logger.ts';
 import { Redactor } from '../../shared/core/redaction.ts';
-import { hours } from '../../shared/core/units.ts';
+import { days, hours } from '../../shared/core/units.ts';
 import { JobStore } from '../../shared/jobs/store.ts';
 import { NodeStore } from '../../shared/nodes/store.ts';
+import { giveUp, resetPipeline } from '../../shared/operations/control.ts';
 import { PartitionStore } from '../../shared/partitions/store.ts';
 import { definePipeline, type Pipeline } from '../../shared/pipelines/define.ts';
 import { settleBatch } from '../../shared/queue/batch.ts';
@@ -27,14 +28,15 @@ import { readBytes } from '../../shared/steps/read-bytes.ts';
 import { startRefresh } from '../../shared/steps/start-refresh.ts';
 import { streamUpload } from '../../shared/steps/stream-upload.ts';
 import { sweep } from '../../shared/steps/sweep.ts';
+import type { Key } from '../../shared/tables/table.ts';
 import { SinkStore } from '../../shared/uploads/store.ts';
 import { type FaultKind, Faults } from './faults.ts';
 import { SimulatedObjects } from './objects.ts';
 import { Oracle } from './oracle.ts';
 import { SimulatedQueues } from './queues.ts';
 import { Random } from './random.ts';
-import { SimulatedSource, type SourceShape, simulatedConnector, TOKEN } from './source.ts';
-import { SimulatedTables, told } from './tables.ts';
+import { pathOf, SimulatedSource, type SourceShape, simulatedConnector, TOKEN } from './source.ts';
+import { SimulatedTables, told, type Written } from './tables.ts';
 import { Task, turns, Violation, World } from './world.ts';
 
 export interface HistoryOptions {
@@ -65,6 +67,10 @@ REDACTOR.add(TOKEN);
 const SKEW_MS = 300_000;
 const GRACE_HOURS = 24;
 const SWEEP_EVERY_MS = 300_000;
+/** How much more likely a run is cancelled just then than at any other moment. */
+const CANCEL_WHEN_SENT = 25;
+/** A stream may take so many ticks until it ends. */
+const LOST_TURNS_MAX = 100;
 const STEPS_MAX = 60_000;
 /** After so many calls of one refresh nothing more goes wrong in it: else some would never come to an end. */
 const FAULTY_STEPS_MAX = 2500;
@@ -86,6 +92,11 @@ interface Shape extends SourceShape {
   readonly groupPartitions: number;
   readonly uneven: boolean;
   readonly eager: number;
+  /** How likely the source changes between two refreshes. */
+  readonly changes: number;
+  /** How likely a trigger forces something; how likely somebody resets the pipeline, or gives up what failed, after a run. */
+  readonly forces: number;
+  readonly operated: number;
   readonly checks: boolean;
   /** Looks at the end whether a refresh of an unchanged source reads nothing. */
   readonly rereads: boolean;
@@ -111,6 +122,9 @@ export class History {
   #names = 0;
   #nextSweepAt: number;
   #sweeps = 0;
+  /** The step at which what has just changed in the source is as it was again. */
+  #revertsAt = Number.POSITIVE_INFINITY;
+  #reverts: string | undefined;
   /** Functions that froze for longer than the grace: what they leave then nobody can know of. */
   #tooLate = false;
   readonly #owed: number[] = [];
@@ -130,6 +144,11 @@ export class History {
     this.#world.onWake = (sleptMs) => {
       if (sleptMs > hours(GRACE_HOURS) / 2) this.#tooLate = true;
     };
+    this.#world.onFreeze = (before) => {
+      // Whoever is out of date when he wakes is the more so if what he saw has been taken back.
+      const path = before?.key && before.what.startsWith('partitions') ? this.#pathOf(before.key) : undefined;
+      if (this.#random.chance(path === undefined ? 0.1 : 0.5)) this.#revert(path);
+    };
     this.#source = new SimulatedSource(sourceRandom, this.#shape);
     const now = () => this.#world.now;
     this.#oracle = new Oracle({
@@ -137,13 +156,15 @@ export class History {
       graceMs: hours(GRACE_HOURS),
       skewMs: SKEW_MS,
       upsert: this.#shape.options.strategy === 'upsert',
+      retainMs: days(this.#shape.options.retainDays ?? Number.POSITIVE_INFINITY),
+      compression: this.#shape.options.land?.compression ?? 'none',
       now,
       step: () => this.#world.steps,
       source: this.#source,
     });
     const parts = random.fork();
     const { checks } = this.#shape;
-    this.#tables = new SimulatedTables(parts.fork(), (write) => this.#oracle.wrote(write), { checks });
+    this.#tables = new SimulatedTables(parts.fork(), (write) => this.#wrote(write), { checks });
     this.#queues = new SimulatedQueues(parts.fork(), this.#faults, now);
     this.#objects = new SimulatedObjects(parts.fork(), this.#oracle, { checks });
     this.#oracle.tables = this.#tables;
@@ -154,6 +175,11 @@ export class History {
       random: parts.fork(),
       faults: this.#faults,
       acknowledged: (node) => this.#oracle.acknowledged(node),
+      flickered: (path) => {
+        this.#world.say(() => `the source: ${path} flickers`);
+        this.#revertsAt = this.#world.steps + this.#random.int(1, 60);
+        this.#reverts = path;
+      },
     });
     const pipeline = { ...DEFAULTS, ...this.#shape.options, source: { type: 'simulated', connector, identity: {} } };
     this.#pipelines = ['code-1', 'code-2'].map((versions) => ({ ...pipeline, versions }));
@@ -165,9 +191,11 @@ export class History {
     say.call(this.#world, () => `history ${told(this.#shape)}`);
     try {
       for (let refresh = 0; refresh < this.#shape.refreshes; refresh++) {
-        this.#start('schedule');
+        this.#start('schedule', this.#forces());
         await this.#drive();
-        if (this.#random.chance(0.9)) this.#mutate();
+        await this.#operate();
+        if (this.#random.chance(this.#shape.changes)) this.#mutate();
+        if (this.#random.chance(0.5)) this.#source.broken.clear();
         if (this.#random.chance(0.3)) this.#passTime(this.#random.int(0, 40) * 3_600_000);
       }
       await this.#quietEnd();
@@ -193,6 +221,13 @@ export class History {
     };
   }
 
+  #wrote(write: Written): void {
+    this.#oracle.wrote(write);
+    // A moment that matters: all below a node is planned and on its way, and nothing of it is complete.
+    const isSent = write.table === 'nodes' && write.after?.state === 'SENT' && write.before?.state !== 'SENT';
+    if (isSent && this.#isActive() && this.#faults.strikes('cancel', CANCEL_WHEN_SENT)) this.#cancel();
+  }
+
   // The world at work
 
   /** Until no function runs, no message waits and no run is active. */
@@ -201,16 +236,21 @@ export class History {
     const until = world.steps + STEPS_MAX;
     const calmFrom = world.steps + FAULTY_STEPS_MAX;
     const wasOn = this.#faults.on;
+    let lostTurns = 0;
+    this.#source.busy = true;
     this.#sweeps = 0;
     await turns(() => {
       if (world.violation) throw world.violation;
       if (world.steps > calmFrom) this.#faults.on = false;
       if (world.steps > until) throw new Violation('6: a run does not end, and its functions do not rest');
-      if (world.lost) throw new Violation('a function waits for what never comes');
+      // Streams go on from tick to tick.
+      lostTurns = world.lost ? lostTurns + 1 : 0;
+      if (lostTurns > LOST_TURNS_MAX) throw new Violation('a function waits for what never comes');
       return this.#turn();
     });
     if (world.violation) throw world.violation;
     this.#faults.on = wasOn;
+    this.#source.busy = false;
   }
 
   /** One thing happens. @returns false once there is nothing left to happen */
@@ -250,21 +290,29 @@ export class History {
       // A frozen function may sleep on into the next refresh.
       active ? world.nextWake() : Number.POSITIVE_INFINITY,
     );
-    if (next === Number.POSITIVE_INFINITY) return false;
+    if (next === Number.POSITIVE_INFINITY) {
+      // What is frozen until others have done so much, who do nothing more.
+      if (!active || world.stalled.length === 0) return false;
+      world.wake(true);
+      return true;
+    }
     world.now = Math.max(world.now + 1, next);
     return true;
   }
 
   #disturb(): void {
+    if (this.#world.steps >= this.#revertsAt && this.#faults.on) this.#revert(this.#reverts);
     const what = this.#faults.between();
     if (what === undefined) return;
-    if (what === 'source changes') this.#mutate();
-    else if (what === 'clock jump')
+    if (what === 'source changes') {
+      this.#mutate();
+      if (this.#random.chance(0.4)) this.#revertsAt = this.#world.steps + this.#random.int(1, 80);
+    } else if (what === 'clock jump')
       this.#passTime(this.#random.int(1, 40) * this.#random.pick([60_000, 60_000, 1_800_000]));
     else if (what === 'deploy') this.#deploy();
     else if (!this.#isActive()) return;
     else if (what === 'cancel') this.#cancel();
-    else if (what === 'start again') this.#start('event');
+    else if (what === 'start again') this.#start('event', this.#forces());
     else this.#startSweep();
   }
 
@@ -275,6 +323,13 @@ export class History {
 
   #mutate(): void {
     const what = this.#source.mutate();
+    this.#world.say(() => `the source: ${what}`);
+  }
+
+  #revert(path?: string): void {
+    this.#revertsAt = Number.POSITIVE_INFINITY;
+    this.#reverts = undefined;
+    const what = this.#source.revert(path);
     this.#world.say(() => `the source: ${what}`);
   }
 
@@ -414,7 +469,7 @@ export class History {
     );
   }
 
-  #start(trigger: 'schedule' | 'event', request: { confirmRemoval?: boolean; force?: 'all' } = {}): void {
+  #start(trigger: 'schedule' | 'event', request: { confirmRemoval?: boolean; force?: 'all' | string[] } = {}): void {
     const task = this.#task('start-refresh');
     const step = this.#world.steps;
     this.#world.start(
@@ -438,6 +493,46 @@ export class History {
     );
   }
 
+  /** Now and then a trigger asks for what is unchanged to be read again. */
+  #forces(): { force?: 'all' | string[] } {
+    const { forces } = this.#shape;
+    if (!this.#random.chance(forces)) return {};
+    const paths = [...this.#source.leaves().keys(), ...this.#source.feeds().keys()];
+    return { force: paths.length === 0 || this.#random.chance(0.4) ? 'all' : [this.#random.pick(paths)] };
+  }
+
+  /** What an operator does between two runs, if anything. */
+  async #operate(): Promise<void> {
+    const what = this.#random.chance(this.#shape.operated)
+      ? this.#random.pick(['reset', 'give up'] as const)
+      : undefined;
+    if (what === undefined || this.#isActive()) return;
+    const task = this.#task(what);
+    const failed = this.#failedInFeeds();
+    this.#world.start(
+      task,
+      () => (what === 'reset' ? resetPipeline(PIPELINE, this.#deps(task)) : giveUp(PIPELINE, failed, this.#deps(task))),
+      (error) => this.#world.say(() => `${task.name} ${error === undefined ? 'is done' : `failed: ${String(error)}`}`),
+    );
+    await this.#drive();
+  }
+
+  /** Paths of what failed in feeds, or of some of it. */
+  #failedInFeeds(): string[] {
+    const paths: string[] = [];
+    for (const item of this.#tables.everything('partitions')) {
+      if (item.number !== undefined && item.failed && this.#random.chance(0.7)) paths.push(this.#pathOf(item)!);
+    }
+    return paths;
+  }
+
+  /** The path of a partition in the source. */
+  #pathOf(key: Key): string | undefined {
+    const item = this.#tables.get('partitions', key);
+    const node = this.#tables.get('nodes', { pk: key.pk.split('#').slice(0, 2).join('#'), sk: 'node' });
+    return item && pathOf([...((node?.path ?? []) as string[]), item.name as string]);
+  }
+
   #startSweep(): void {
     this.#nextSweepAt = this.#world.now + SWEEP_EVERY_MS;
     if (!this.#faults.on) this.#sweeps += 1;
@@ -456,6 +551,7 @@ export class History {
     const world = this.#world;
     world.say(() => 'no more faults');
     this.#faults.on = false;
+    this.#source.broken.clear();
     world.stepMs = 2;
     world.wake(true);
     await this.#drive();
@@ -466,6 +562,7 @@ export class History {
     await this.#quietRefresh();
     const { versions } = this.#pipelines[this.#deployed]!;
     this.#oracle.checkExact(versions);
+    if (this.#shape.forces > 0) await this.#forced();
     if (this.#shape.rereads) await this.#unchanged(versions);
     this.#startSweep();
     await this.#drive();
@@ -475,24 +572,37 @@ export class History {
     this.#checkSecrets();
   }
 
+  /** A forced refresh reads everything anew. */
+  async #forced(): Promise<void> {
+    await this.#quietRefresh({ force: 'all' });
+    const run = [...this.#oracle.began.keys()].at(-1)!;
+    this.#oracle.checkExact(this.#pipelines[this.#deployed]!.versions);
+    this.#oracle.checkForced(run);
+  }
+
   /** A further refresh of an unchanged source reads nothing. */
   async #unchanged(versions: string): Promise<void> {
     // A generation of a feed that was replaced is dropped by the next plan.
     if (this.#shape.feeds > 0) await this.#quietRefresh();
-    this.#source.reads = 0;
+    this.#source.read.clear();
     const writes = { ...this.#oracle.writes };
     const sent = { ...this.#queues.sent };
     await this.#quietRefresh();
     this.#oracle.checkExact(versions);
-    if (this.#source.reads > 0 || this.#queues.sent['read-bytes'] > sent['read-bytes'])
-      throw new Violation('9: a refresh of an unchanged source reads');
+    // Without a fingerprint nobody can tell that it is unchanged.
+    const unnamed = [...this.#source.leaves()].filter(([, { fingerprint }]) => fingerprint === '');
+    for (const [path] of unnamed) this.#source.read.delete(path);
+    if (this.#source.read.size > 0) throw new Violation('9: a refresh of an unchanged source reads');
+    if (unnamed.length > 0) return;
+    if (this.#queues.sent['read-bytes'] > sent['read-bytes'])
+      throw new Violation('9: a refresh of an unchanged source sends somebody to read');
     if ((this.#oracle.writes.partitions ?? 0) > (writes.partitions ?? 0))
       throw new Violation('9: a refresh of an unchanged source writes partitions');
   }
 
-  async #quietRefresh(): Promise<void> {
+  async #quietRefresh(request: { force?: 'all' } = {}): Promise<void> {
     this.#world.say(() => 'a quiet refresh');
-    this.#start('schedule', { confirmRemoval: true });
+    this.#start('schedule', { confirmRemoval: true, ...request });
     await this.#drive();
     if (this.#isActive()) throw new Violation('6: a quiet run does not end');
     const run = [...this.#oracle.began.keys()].at(-1)!;
@@ -520,6 +630,7 @@ export class History {
 
   async #collect(): Promise<void> {
     const { versions } = this.#pipelines[this.#deployed]!;
+    await this.#sweepBeforeGrace();
     for (let rounds = 0; rounds < 3; rounds++) {
       await this.#sweepAfterGrace();
       if (this.#objects.keys(`${PIPELINE}/garbage/`).length === 0) break;
@@ -531,6 +642,17 @@ export class History {
     const leak = this.#oracle.checkReachable(this.#active()!.root!, onRemove === 'keep');
     // What `upsert` keeps is not listed any more, so its manifest stays behind, and with it what that names.
     if (!this.#tooLate && strategy !== 'upsert') this.#leak = leak;
+  }
+
+  /** Shortly before the grace of a manifest is over: its readers may still need it. */
+  async #sweepBeforeGrace(): Promise<void> {
+    for (const swappedAt of this.#oracle.swaps.slice(-3)) {
+      const byMs = swappedAt + hours(GRACE_HOURS) - SKEW_MS - 60_000 - this.#world.now;
+      if (byMs <= 0) continue;
+      this.#passTime(byMs);
+      this.#startSweep();
+      await this.#drive();
+    }
   }
 
   async #sweepAfterGrace(): Promise<void> {
@@ -545,11 +667,17 @@ export class History {
   }
 
   #checkSecrets(): void {
-    const everything = [...this.#queues.bodies()];
-    for (const table of ['nodes', 'partitions', 'runs'] as const)
-      for (const item of this.#tables.everything(table)) everything.push(JSON.stringify(item));
-    if (everything.some((text) => text.includes(TOKEN))) throw new Violation('8: a token is stored');
+    const everything: Iterable<unknown>[] = [this.#queues.bodies()];
+    for (const table of ['nodes', 'partitions', 'runs'] as const) everything.push(this.#tables.everything(table));
+    if (everything.some((values) => [...values].some(tells))) throw new Violation('8: a token is stored');
   }
+}
+
+/** Is the source's token in it anywhere? */
+function tells(value: unknown): boolean {
+  if (typeof value === 'string') return value.length >= TOKEN.length && value.includes(TOKEN);
+  if (typeof value !== 'object' || value === null) return false;
+  return [...(value instanceof Set ? value : Object.values(value))].some(tells);
 }
 
 /** Checked once, since that takes as long as a small history. */
@@ -567,6 +695,8 @@ async function* nothing(): AsyncGenerator<never> {}
 function shapeOf(random: Random, options: HistoryOptions): Shape {
   const large = random.chance(0.005);
   const partitions = large ? random.int(20, 200) : random.pick([1, 1, 1, 2, 2, 3, 4, 8]);
+  const trusted = random.chance(0.15);
+  const lenient = random.chance(0.1);
   const shape: Shape = {
     refreshes: random.pick([1, 1, 1, 1, 2, 2, 2, 3, 3, 4, 5]),
     partitions,
@@ -584,9 +714,14 @@ function shapeOf(random: Random, options: HistoryOptions): Shape {
     groupPartitions: random.pick([1, 2, 100]),
     uneven: random.chance(0.5),
     eager: random.pick([0.05, 0.3, 0.7]),
+    changes: random.pick([0.9, 0.9, 0.3]),
     checks: random.chance(0.05),
-    rereads: random.chance(0.4),
-    collects: random.chance(0.5),
+    forces: random.chance(0.1) ? 0.3 : 0,
+    operated: random.chance(0.15) ? 0.5 : 0,
+    trusted,
+    lenient,
+    rereads: random.chance(0.3),
+    collects: random.chance(0.4),
     options: {
       failurePolicy: random.pick(['partition', 'partition', 'connector', { count: 2 }, { percent: 30 }]),
       retries: random.pick([0, 1, 3]),
@@ -596,6 +731,14 @@ function shapeOf(random: Random, options: HistoryOptions): Shape {
       sameContent: random.pick(['keep', 'rewrite']),
       emptyInput: random.pick(['ok', 'skip']),
       ...(random.chance(0.1) ? { manifests: ['csv', 'symlink'] as const } : {}),
+      ...(random.chance(0.1) ? { retainDays: 1 } : {}),
+      ...(trusted ? { trustPrefixFingerprint: true } : {}),
+      ...(lenient ? { fingerprints: 'lenient' as const } : {}),
+      land: {
+        format: 'raw',
+        compression: random.pick(['none', 'none', 'none', 'none', 'none', 'none', 'none', 'gzip', 'zstd']),
+        ...(random.chance(0.1) ? { key: 'dt={date}/{path}' } : {}),
+      },
     },
   };
   return {

@@ -1,6 +1,8 @@
 /** One line of the core, broken on purpose. */
 export interface Mutant {
   readonly name: string;
+  /** It shows in what is left for good, and breaks no promise to a reader. */
+  readonly leaks?: true;
   /** Below `shared/`. */
   readonly file: string;
   /** A text that is there once, and what it becomes. */
@@ -90,7 +92,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'feed acknowledged over a gap',
     file: 'refresh/part.ts',
-    line: 'number! < gap && ',
+    line: 'item.number! < gap && ',
     becomes: '',
   },
   {
@@ -116,12 +118,6 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'partitions/store.ts',
     line: "marked, [atMost('plan', plan)]);",
     becomes: 'marked, []);',
-  },
-  {
-    name: 'completion without a look at others',
-    file: 'refresh/completion.ts',
-    line: 'built.change, shard.builds)',
-    becomes: 'built.change)',
   },
   {
     name: 'sweep without resending',
@@ -176,5 +172,74 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'refresh/plan-shard.ts',
     line: 'return idOf(this.#key.node, kind, name, this.#plan);',
     becomes: 'return idOf(this.#key.node, kind, name);',
+  },
+  {
+    name: 'older run published',
+    file: 'refresh/publish.ts',
+    line: 'if (before && before.latest.run > run)',
+    becomes: 'if (false)',
+  },
+  {
+    name: 'read for a plan that is not the node’s any more',
+    leaks: true,
+    file: 'refresh/read-group.ts',
+    line: 'if (reader?.plan !== plan) {',
+    becomes: 'if (!reader) {',
+  },
+  {
+    name: 'record due again that has landed meanwhile',
+    file: 'partitions/store.ts',
+    line: "[atMost('plan', plan), asRead]",
+    becomes: "[atMost('plan', plan)]",
+  },
+  {
+    name: 'trusted child of which nobody is told',
+    file: 'refresh/plan-shard.ts',
+    line: 'if (changed > childChanged) this.#childChanged = changed;',
+    becomes: '',
+  },
+  {
+    name: 'landed with the code that completes it',
+    file: 'refresh/completion.ts',
+    line: 'landedWith(node, ordered) ?? versions',
+    becomes: 'versions',
+  },
+  {
+    name: 'forced although it was dropped',
+    file: 'refresh/plan-feed.ts',
+    line: '&& item.landed && item.landed.run !== task.run;',
+    becomes: '&& item.landed?.run !== task.run;',
+  },
+  {
+    name: 'mark that was not carried out counts as if it were',
+    file: 'partitions/diff.ts',
+    line: '(item.gone === true && item.plan === carried)',
+    becomes: 'item.gone === true',
+  },
+  {
+    name: 'dropped by age only once',
+    file: 'refresh/plan-feed.ts',
+    line: 'if (wasRemoved(item, shard.carried)) return true;',
+    becomes: 'if (item.gone) return item.plan === shard.carried || item.number! < keep.from;',
+  },
+  {
+    name: 'gap where somebody has it read again',
+    file: 'refresh/part.ts',
+    line: 'const lacks = !entry || unfinished !== undefined;',
+    becomes: 'const lacks = open || !entry;',
+  },
+  {
+    name: 'segment after a checkpoint that a newer plan has not seen',
+    leaks: true,
+    file: 'refresh/read-group.ts',
+    line: 'if (!saved || !(await this.#isPlanned()))',
+    becomes: 'if (!saved)',
+  },
+  {
+    name: 'given up without a word of what its reads left',
+    leaks: true,
+    file: 'operations/control.ts',
+    line: 'await writeGarbage(deps.objects, pipeline, run, await orphansOfMarks(key, [item], GIVEN_UP, deps));',
+    becomes: '',
   },
 ];

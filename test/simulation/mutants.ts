@@ -39,7 +39,9 @@ interface Found {
   readonly after: number;
 }
 
-const wanted = MUTANTS.filter(({ name }) => values.only === undefined || name.includes(values.only));
+const wanted = MUTANTS.filter(
+  ({ name }) => (values.only === undefined || name.includes(values.only)) && (!values.kept || name in seeds),
+);
 let survivors = 0;
 let writing = Promise.resolve();
 await forEachLimit(wanted, Number(values.at), async (mutant) => {
@@ -54,29 +56,29 @@ await forEachLimit(wanted, Number(values.at), async (mutant) => {
 console.log(`${wanted.length - survivors} of ${wanted.length} mutants found`);
 if (survivors > 0) process.exitCode = 1;
 
-async function look({ name }: Mutant, script: string): Promise<Found | undefined> {
+async function look({ name, leaks }: Mutant, script: string): Promise<Found | undefined> {
   const kept = seeds[name];
   if (values.kept || (values.missing && kept !== undefined)) {
-    const shown = kept === undefined ? undefined : await shownBy(script, kept);
+    const shown = kept === undefined ? undefined : await shownBy(script, kept, leaks);
     if (shown || values.kept) return shown;
   }
   const end = Number(values.from) + Number(values.seeds);
   for (let from = Number(values.from); from < end; ) {
-    const found = firstIn(await run(script, from, end - from));
+    const found = firstIn(await run(script, from, end - from, leaks));
     if (!found) return undefined;
     // A history that breaks the core as it is would show nothing.
-    if (!(await breaksTheCore(found.seed))) return { ...found, after: found.seed + 1 - Number(values.from) };
+    if (!(await breaksTheCore(found.seed, leaks))) return { ...found, after: found.seed + 1 - Number(values.from) };
     from = found.seed + 1;
   }
   return undefined;
 }
 
-async function shownBy(script: string, seed: number): Promise<Found | undefined> {
-  return (await breaksTheCore(seed)) ? undefined : firstIn(await run(script, seed, 1));
+async function shownBy(script: string, seed: number, leaks?: boolean): Promise<Found | undefined> {
+  return (await breaksTheCore(seed, leaks)) ? undefined : firstIn(await run(script, seed, 1, leaks));
 }
 
-async function breaksTheCore(seed: number): Promise<boolean> {
-  return firstIn(await run(join(ROOT, 'test/simulation/simulate.ts'), seed, 1)) !== undefined;
+async function breaksTheCore(seed: number, leaks?: boolean): Promise<boolean> {
+  return firstIn(await run(join(ROOT, 'test/simulation/simulate.ts'), seed, 1, leaks)) !== undefined;
 }
 
 /** The first promise that was broken, if one was. */
@@ -121,8 +123,9 @@ async function apply({ name, file, line, becomes }: Mutant, folder: string): Pro
   );
 }
 
-function run(script: string, from: number, count: number): Promise<string> {
+function run(script: string, from: number, count: number, leaks?: boolean): Promise<string> {
   const options = ['--from', `${from}`, '--seeds', `${count}`, '--workers', '1', '--stop', '--quiet'];
+  if (leaks) options.push('--leaks');
   return new Promise((resolve, reject) => {
     execFile(process.execPath, [script, ...options], { maxBuffer: MAX_OUTPUT_BYTES }, (error, stdout, stderr) => {
       // It ends with 1 where a promise is broken.

@@ -108,6 +108,7 @@ class ObjectsView implements Objects {
       () => `put object ${key} ${options.ifMatch ? `if it is ${options.ifMatch}` : ''}`,
       () => this.#stored.put(key, copy, options),
       unavailable,
+      { what: key, writes: true },
     );
   }
 
@@ -120,6 +121,7 @@ class ObjectsView implements Objects {
         return stored && this.#checks ? { ...stored, data: Buffer.from(stored.data) } : stored;
       },
       unavailable,
+      { what: key, writes: false },
     );
   }
 
@@ -165,6 +167,7 @@ class ObjectsView implements Objects {
           for (const key of batch) this.#stored.remove(key);
         },
         unavailable,
+        { what: batch[0]!, writes: true },
       );
       at += some;
     }
@@ -232,6 +235,7 @@ class SimulatedWriter implements ObjectWriter {
         return this.#stored.store(this.#key, Buffer.concat(this.#pieces), this);
       },
       unavailable,
+      { what: this.#key, writes: true },
     );
   }
 

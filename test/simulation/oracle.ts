@@ -1,11 +1,12 @@
 import { hash } from 'node:crypto';
-import { gunzipSync } from 'node:zlib';
+import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import type { Acknowledgement } from '../../shared/connectors/connector.ts';
 import type { Item } from '../../shared/tables/table.ts';
 import type { ObjectWatch, SimulatedObjects } from './objects.ts';
-import { isFeedName, type Range, rangeOf, type SimulatedSource } from './source.ts';
+import { isFeedName, type Range, rangeName, rangeOf, type SimulatedSource } from './source.ts';
 import type { SimulatedTables, Written } from './tables.ts';
 import { Violation } from './world.ts';
+import * as standIn from './zlib.ts';
 
 /** What a reader finds of one partition. */
 export interface Shown {
@@ -48,6 +49,9 @@ export interface OracleOptions {
   /** Clocks of two functions are apart by at most so much. */
   readonly skewMs: number;
   readonly upsert: boolean;
+  /** How long what a feed has landed stays shown. */
+  readonly retainMs: number;
+  readonly compression: 'none' | 'gzip' | 'zstd';
   readonly now: () => number;
   readonly step: () => number;
   readonly source: SimulatedSource;
@@ -69,6 +73,12 @@ export class Oracle implements ObjectWatch {
   readonly #landings = new Set<string>();
   /** What landed of a feed, by its node. */
   readonly #records = new Map<string, Range[]>();
+  /** What landed of a feed, by its path and name, and when that was the last time. */
+  readonly #landedAt = new Map<string, Map<string, Range & { readonly at: number }>>();
+  /** What somebody asked to be read again. */
+  readonly #forced = new Set<string>();
+  /** What somebody gave up of a feed, by its path. */
+  readonly #givenUp = new Map<string, Range[]>();
   /** In which order objects were made real. */
   readonly #order = new Map<string, number>();
   readonly #shownOrder = new Map<string, number>();
@@ -99,6 +109,7 @@ export class Oracle implements ObjectWatch {
 
   #partition(before: Item | undefined, after: Item): void {
     if (after.reason !== undefined && after.plan !== before?.plan) this.#seen(`reason ${after.reason}`);
+    if (after.reason === 'FORCED') this.#forced.add(`${after.pk} ${after.sk}`);
     if (after.gone && !before?.gone) this.#seen('mark gone');
     if (after.aside && after.aside !== before?.aside) this.#seen(`aside ${after.aside}`);
     if (after.progress && !before?.progress) this.#seen('long read');
@@ -106,24 +117,39 @@ export class Oracle implements ObjectWatch {
       this.#seen(`failed ${(after.error as { code?: string } | undefined)?.code}`);
       this.#fail(runOf(after), [...this.#nodePath(after), after.name as string].join('/'));
     }
+    if (after.givenUp && !before?.givenUp) this.#gaveUp(after);
+    if (before?.givenUp && after.landed && !before.landed)
+      throw new Violation(`1: ${after.name} landed although it was given up`);
     if (before?.due === undefined || after.due !== undefined || before.plan !== after.plan) return;
     if (after.landed === undefined || after.givenUp) return;
     const [, node] = after.pk.split('#');
     const landing = `${node} ${after.sk} ${after.plan}`;
     if (this.#landings.has(landing)) throw new Violation(`1: ${after.name} landed twice in plan ${after.plan}`);
     this.#landings.add(landing);
-    if (after.number !== undefined) this.#record(node!, after.name as string);
+    if (after.number !== undefined) this.#record(node!, after);
     for (const { key } of (after.landed as unknown as { objects: { key: string }[] }).objects) {
       if (!this.#order.has(key)) this.#order.set(key, this.#order.size + 1);
     }
   }
 
-  #record(node: string, name: string): void {
+  #gaveUp(item: Item): void {
+    this.#seen('given up');
+    const feed = this.#nodePath(item).join('/');
+    this.#givenUp.set(feed, [...(this.#givenUp.get(feed) ?? []), rangeOf(item.name as string)]);
+  }
+
+  #record(node: string, item: Item): void {
+    const name = item.name as string;
     const range = rangeOf(name);
+    const feed = this.#nodePath(item).join('/');
+    const times = this.#landedAt.get(feed) ?? new Map<string, Range & { readonly at: number }>();
+    this.#landedAt.set(feed, times.set(name, { ...range, at: this.#options.now() }));
     const landed = this.#records.get(node) ?? [];
     const twice = landed.find(
       ({ generation, from, to }) => generation === range.generation && from < range.to && range.from < to,
     );
+    // Somebody asked for it to be read again, as it was planned.
+    if (twice && this.#forced.has(`${item.pk} ${item.sk}`) && rangeName(twice) === name) return;
     if (twice) throw new Violation(`1: records of ${name} landed twice`);
     landed.push(range);
     this.#records.set(node, landed);
@@ -134,17 +160,10 @@ export class Oracle implements ObjectWatch {
     if (position === undefined) return;
     this.#seen('acknowledged a position');
     const { generation, at } = position as { generation: number; at: number };
-    const covered = (ranges: readonly Range[]) => {
-      let end = 0;
-      for (const { from, to } of ranges
-        .filter((one) => one.generation === generation)
-        .sort((a, b) => a.from - b.from)) {
-        if (from > end) break;
-        end = Math.max(end, to);
-      }
-      return end;
-    };
     const name = path.join('/');
+    const covered = (ranges: readonly Range[]) =>
+      reachOf([...ranges, ...(this.#givenUp.get(name) ?? [])], generation, 0);
+    if (covered([]) >= at) return;
     for (const [node, ranges] of this.#records) {
       const item = this.tables.get('nodes', { pk: `${this.#options.pipeline}#${node}`, sk: 'node' });
       if (((item?.path ?? []) as string[]).join('/') === name && covered(ranges) >= at) return;
@@ -180,6 +199,11 @@ export class Oracle implements ObjectWatch {
 
   #run(before: Item | undefined, after: Item): void {
     if (after.sk === 'ACTIVE') {
+      if (before?.root !== undefined && before.root !== after.root) {
+        this.#seen('reset');
+        // All begins anew, so what is shown next may be less than what was.
+        this.#ends = new Map();
+      }
       if (after.active === undefined || after.active === before?.active) return;
       const run = after.active as number;
       if (run !== ((before?.number as number | undefined) ?? 0) + 1)
@@ -209,7 +233,7 @@ export class Oracle implements ObjectWatch {
     const { graceMs, skewMs, now } = this.#options;
     if (this.published?.objects.has(key)) throw new Violation(`4: ${key} is deleted, and the manifest names it`);
     const needed = this.#lastNeeded.get(key);
-    if (needed !== undefined && now() - needed < graceMs - 2 * skewMs)
+    if (needed !== undefined && now() - needed < graceMs - skewMs)
       throw new Violation(`7: ${key} is deleted ${Math.round((now() - needed) / 1000)} s after a reader could need it`);
   }
 
@@ -225,6 +249,7 @@ export class Oracle implements ObjectWatch {
     this.#checkNotBack(view);
     this.#checkFeeds(view);
     this.#checkAgainstSource(latest.run, view);
+    if (before) this.swaps.push(this.#options.now());
     if (before)
       for (const key of before.objects) if (!view.objects.has(key)) this.#lastNeeded.set(key, this.#options.now());
     this.published = { ...view, run: latest.run };
@@ -266,7 +291,7 @@ export class Oracle implements ObjectWatch {
     if (!data) throw new Violation(`4: a manifest names ${key}, which is not there`);
     let lines = this.#lines.get(key);
     if (!lines) {
-      const text = gunzipSync(data).toString().trimEnd();
+      const text = standIn.gunzipSync(data).toString().trimEnd();
       lines = text.split('\n').map((line) => JSON.parse(line) as PartLine);
       this.#lines.set(key, lines);
     }
@@ -282,17 +307,30 @@ export class Oracle implements ObjectWatch {
       throw new Violation('4: the flat manifest shows other partitions than the tree');
   }
 
-  #checkBytes(path: string, { keys, sha256, bytes, fingerprint }: Shown): void {
+  /** The bytes as the source yielded them, however they landed. */
+  #expanded(keys: readonly string[]): Buffer {
+    const { compression } = this.#options;
+    const pieces = keys.map((key) => {
+      const data = this.objects.bytes(key)!;
+      return compression === 'none' ? data : compression === 'gzip' ? gunzipSync(data) : zstdDecompressSync(data);
+    });
+    return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+  }
+
+  #checkBytes(path: string, { keys, sha256, bytes, fingerprint, run }: Shown): void {
     const id = `${path}\n${fingerprint}`;
     const once = `${id}\n${keys.join()}`;
     if (this.#verified.has(once)) return;
     this.#verified.add(once);
-    const data =
-      keys.length === 1 ? this.objects.bytes(keys[0]!)! : Buffer.concat(keys.map((key) => this.objects.bytes(key)!));
+    const data = this.#expanded(keys);
     if (data.length !== bytes || hash('sha256', data, 'hex') !== sha256)
       throw new Violation(`4: the bytes of ${path} are incomplete`);
-    if (data.toString() !== this.#options.source.contents.get(id))
-      throw new Violation(`4: ${path} shows ${JSON.stringify(data.toString())} as ${fingerprint}`);
+    const { source } = this.#options;
+    const right =
+      fingerprint === ''
+        ? source.unnamedSince(path, this.began.get(run)!.version).includes(data.toString())
+        : data.toString() === source.contents.get(id);
+    if (!right) throw new Violation(`4: ${path} shows ${JSON.stringify(data.toString())} as ${fingerprint}`);
   }
 
   /** What has landed and still stands is in the next manifest: none shows an older landing, and none brings one back. */
@@ -317,11 +355,34 @@ export class Oracle implements ObjectWatch {
       if (feed === undefined) continue;
       const range = rangeOf(path.slice(feed.length + 1));
       const before = ends.get(feed);
-      if (before ? before.generation !== range.generation || before.to !== range.from : range.from !== 0)
+      const from = before?.to ?? 0;
+      if (
+        (before && before.generation !== range.generation) ||
+        this.#excusedTo(feed, range.generation, from) < range.from
+      )
         throw new Violation(`4: a manifest shows ${path} after ${before ? JSON.stringify(before) : 'nothing'}`);
       ends.set(feed, range);
     }
+    const began = this.published ? this.began.get(this.published.run)!.version : 0;
+    for (const [feed, before] of this.#ends) {
+      if (!this.#options.source.hadFeedSince(feed, began)) continue;
+      const now = ends.get(feed);
+      const shownTo = now?.generation === before.generation ? now.to : 0;
+      if (this.#excusedTo(feed, before.generation, shownTo) >= before.to) continue;
+      if (!now || now.generation < before.generation || (now.generation === before.generation && now.to < before.to))
+        throw new Violation(
+          `4: the manifest goes back on ${feed} from ${JSON.stringify(before)} to ${JSON.stringify(now)}`,
+        );
+    }
     this.#ends = ends;
+  }
+
+  /** From here on, how far may a feed's manifest show nothing? Over what was given up, and what was dropped by its age. */
+  #excusedTo(feed: string, generation: number, from: number): number {
+    const { now, retainMs, skewMs } = this.#options;
+    const landed = [...(this.#landedAt.get(feed)?.values() ?? [])];
+    const old = landed.filter(({ at }) => at < now() - retainMs + skewMs);
+    return reachOf([...old, ...(this.#givenUp.get(feed) ?? [])], generation, from);
   }
 
   /** Where what is shown of each feed ends. */
@@ -345,6 +406,9 @@ export class Oracle implements ObjectWatch {
     }
   }
 
+  /** When manifests were replaced. */
+  readonly swaps: number[] = [];
+
   // At the end
 
   /** The manifest is exactly what the source holds. */
@@ -362,16 +426,51 @@ export class Oracle implements ObjectWatch {
     }
     for (const [path, { generation, latest }] of source.feeds()) {
       const end = this.#ends.get(path);
-      if (latest > 0 && (end?.generation !== generation || end.to !== latest))
+      const shownTo = end?.generation === generation ? end.to : 0;
+      if (this.#excusedTo(path, generation, shownTo) < latest)
         throw new Violation(
           `2: after a quiet refresh ${path} is shown up to ${JSON.stringify(end)}, not ${latest} of ${generation}`,
         );
     }
+    for (const [path, shown] of leaves) {
+      if (shown.fingerprint !== '') continue;
+      const [content] = source.unnamedSince(path, source.version);
+      if (content !== undefined && source.leaves().has(path) && this.#expanded(shown.keys).toString() !== content)
+        throw new Violation(`2: after a quiet refresh ${path} shows what it no longer holds`);
+    }
+    this.#checkRetained(leaves);
     if (upsert) return;
     const present = source.leaves();
     for (const path of leaves.keys())
       if (feedOf(path) === undefined && !present.has(path))
         throw new Violation(`3: after a quiet refresh ${path} is shown, and the source has it no more`);
+  }
+
+  /** What is old enough has left the manifest of its feed. */
+  #checkRetained(leaves: ReadonlyMap<string, Shown>): void {
+    const { now, retainMs, skewMs } = this.#options;
+    const feeds = this.#options.source.feeds();
+    for (const [feed, ranges] of this.#landedAt) {
+      // What is only kept is not looked at any more.
+      if (!feeds.has(feed)) continue;
+      for (const range of ranges.values()) {
+        if (range.at < now() - retainMs - skewMs && leaves.has(`${feed}/${rangeName(range)}`))
+          throw new Violation(`3: after a quiet refresh ${feed} shows ${rangeName(range)}, which is too old`);
+      }
+    }
+  }
+
+  /** Everything that is listed was read again by this run. */
+  checkForced(run: number): void {
+    const { source } = this.#options;
+    const present = source.leaves();
+    const feeds = source.feeds();
+    for (const [path, shown] of this.published?.leaves ?? []) {
+      const listed = present.has(path) || feeds.has(feedOf(path) ?? '');
+      // Without a fingerprint it counts as changed, and what turns out the same may be kept.
+      if (listed && shown.fingerprint !== '' && shown.run !== run)
+        throw new Violation(`2: run ${run} was to read all anew, and shows ${path} of run ${shown.run}`);
+    }
   }
 
   /**
@@ -431,6 +530,16 @@ function feedOf(path: string): string | undefined {
   if (at < 0) return undefined;
   const parent = path.slice(0, at);
   return isFeedName(parent.slice(parent.lastIndexOf('/') + 1)) ? parent : undefined;
+}
+
+/** How far these ranges lead on from there without a gap. */
+function reachOf(ranges: readonly Range[], generation: number, from: number): number {
+  let end = from;
+  for (const range of ranges.filter((one) => one.generation === generation).sort((a, b) => a.from - b.from)) {
+    if (range.from > end) break;
+    end = Math.max(end, range.to);
+  }
+  return end;
 }
 
 const runOf = (item: Item): number => Number(String(item.plan).slice(0, 8));

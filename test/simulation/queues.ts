@@ -180,6 +180,7 @@ class QueuesView implements Queues {
           for (const message of some) this.#all.send(queue, message);
         },
         unavailable,
+        { what: queue, writes: true },
       );
     }
   }

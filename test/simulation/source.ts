@@ -4,7 +4,7 @@ import { RetryableError } from '../../shared/core/errors.ts';
 import type { JsonObject } from '../../shared/core/json.ts';
 import type { Faults } from './faults.ts';
 import type { Random } from './random.ts';
-import type { Task, World } from './world.ts';
+import type { Task, Violation, World } from './world.ts';
 
 /** What a source may not let out. It is in some of its errors. */
 export const TOKEN = 'hunter2-token-of-the-source';
@@ -19,6 +19,8 @@ export interface Folder {
   readonly kind: 'folder';
   fingerprint: string;
   readonly children: Map<string, Child>;
+  /** Where folders are trusted: all that is below, and the version in which that last changed. */
+  below?: { readonly text: string; readonly version: number };
 }
 
 /** Records that are numbered from 0 on; of a new generation those before `snapshotAt` come at once. */
@@ -38,7 +40,7 @@ export interface Range {
   readonly to: number;
 }
 
-const rangeName = ({ generation, from, to }: Range) => `g${generation}-${from}-${to}`;
+export const rangeName = ({ generation, from, to }: Range) => `g${generation}-${from}-${to}`;
 
 export function rangeOf(name: string): Range {
   const [generation, from, to] = name.slice(1).split('-').map(Number) as [number, number, number];
@@ -63,6 +65,10 @@ export interface SourceShape {
   readonly sameContent: boolean;
   readonly latencyMs: number;
   readonly feeds: number;
+  /** A folder's fingerprint changes with all that is below it, and never returns. */
+  readonly trusted: boolean;
+  /** Some leaves have no fingerprint. */
+  readonly lenient: boolean;
 }
 
 const SEPARATOR = '/';
@@ -74,13 +80,19 @@ export class SimulatedSource {
   /** Counts the changes. */
   version = 0;
   readonly #timeline = new Map<string, Change[]>();
+  /** The feeds there are, with the version in which they came. */
+  #feedSince = new Map<string, number>();
   readonly #random: Random;
   readonly shape: SourceShape;
   #fresh = 0;
   /** A generation's name does not come back, not even in another feed. */
   #generations = 0;
-  reads = 0;
-  lists = 0;
+  /** Paths that were read since somebody last looked. */
+  readonly read = new Set<string>();
+  /** A run is active. */
+  busy = false;
+  /** Paths that cannot be read for now, whoever tries. */
+  readonly broken = new Set<string>();
 
   constructor(random: Random, shape: SourceShape) {
     this.#random = random;
@@ -127,6 +139,20 @@ export class SimulatedSource {
     return [...held, undefined];
   }
 
+  /** Has there been a feed at this path since that version, all the time? */
+  hadFeedSince(path: string, version: number): boolean {
+    const since = this.#feedSince.get(path);
+    return since !== undefined && since <= version;
+  }
+
+  /** What a path without a fingerprint held from a version on, up to now. */
+  unnamedSince(path: string, version: number): readonly string[] {
+    const held = this.#unnamed.get(path) ?? [];
+    return held
+      .filter((_, at) => (held[at + 1]?.since ?? Number.POSITIVE_INFINITY) > version)
+      .map(({ content }) => content);
+  }
+
   /** Paths that ever held a leaf. */
   paths(): Iterable<string> {
     return this.#timeline.keys();
@@ -140,6 +166,8 @@ export class SimulatedSource {
     return { name, fingerprint, isPrefix: false, generation: `G${range.generation}` };
   }
 
+  /** What paths without a fingerprint have held, and from which version on. */
+  readonly #unnamed = new Map<string, { readonly since: number; readonly content: string }[]>();
   /** What a leaf reads as, by path and fingerprint. */
   readonly contents = new Map<string, string>();
 
@@ -151,8 +179,9 @@ export class SimulatedSource {
       const dice = random.next();
       const feeds = [...this.feeds()];
       if (feeds.length > 0 && random.chance(0.5)) told.push(this.#feed(...random.pick(feeds)));
-      else if (dice < 0.35) told.push(this.#add());
-      else if (dice < 0.65) told.push(this.#change());
+      else if (dice < 0.1) told.push(this.#revert());
+      else if (dice < 0.4) told.push(this.#add());
+      else if (dice < 0.67) told.push(this.#change());
       else told.push(this.#drop());
     }
     if (random.chance(0.03)) {
@@ -162,6 +191,43 @@ export class SimulatedSource {
     }
     this.#note();
     return told.join(', ');
+  }
+
+  /** A leaf goes. */
+  take(path: string): void {
+    const names = path.split(SEPARATOR);
+    const name = names.pop()!;
+    const folder = this.at(names);
+    if (folder?.kind === 'folder') folder.children.delete(name);
+    this.#note();
+  }
+
+  /** Something is again as it was before the last changes. */
+  revert(wanted?: string): string {
+    const told = this.#revert(wanted);
+    this.#note();
+    return told;
+  }
+
+  /** A file is restored, or taken away again; preferably what changed last. */
+  #revert(wanted?: string): string {
+    const changed = [...this.#timeline].filter(([, changes]) => changes.length > 1);
+    const lately = changed.filter(([path, changes]) =>
+      wanted === undefined ? changes.at(-1)!.since === this.version : path === wanted,
+    );
+    if (changed.length === 0) return 'nothing comes back';
+    const [path, changes] = this.#random.pick(lately.length > 0 && this.#random.chance(0.8) ? lately : changed);
+    const names = path.split(SEPARATOR);
+    const name = names.pop()!;
+    const folder = this.at(names);
+    const there = folder?.kind === 'folder' ? folder.children.get(name) : undefined;
+    if (folder?.kind !== 'folder' || (there && there.kind !== 'leaf')) return 'nothing comes back';
+    const { fingerprint } = changes.at(-2)!;
+    const content =
+      fingerprint === '' ? this.#unnamed.get(path)!.at(-1)!.content : this.contents.get(`${path}\n${fingerprint}`);
+    if (fingerprint === undefined || content === undefined) folder.children.delete(name);
+    else folder.children.set(name, { kind: 'leaf', fingerprint, content });
+    return `${path} is as it was`;
   }
 
   #folders(): { folder: Folder; path: string[] }[] {
@@ -186,15 +252,26 @@ export class SimulatedSource {
     const fingerprint = `f${random.chance(0.3) ? random.int(1, 3) : this.#fresh + 3}`;
     const text = this.shape.sameContent && random.chance(0.5) ? 'same' : fingerprint;
     const content = random.chance(0.05) ? '' : `${path}@${text}`;
+    if (this.shape.lenient && random.chance(0.3)) return this.#unnamedLeaf(path, content);
     const key = `${path}\n${fingerprint}`;
     const known = this.contents.get(key);
     if (known === undefined) this.contents.set(key, content);
     return { kind: 'leaf', fingerprint, content: known ?? content };
   }
 
+  /** Whoever reads it in pieces cannot see that it changes, so it does so only while nobody reads. */
+  #unnamedLeaf(path: string, content: string): Leaf {
+    const held = this.#unnamed.get(path) ?? [];
+    const last = held.at(-1);
+    if (last && this.busy) return { kind: 'leaf', fingerprint: '', content: last.content };
+    held.push({ since: this.version + 1, content });
+    this.#unnamed.set(path, held);
+    return { kind: 'leaf', fingerprint: '', content };
+  }
+
   #feed(path: string, feed: Feed): string {
     feed.latest += this.#random.int(0, 5);
-    if (this.#random.chance(0.15)) {
+    if (this.#random.chance(0.2)) {
       feed.generation = ++this.#generations;
       feed.snapshotAt = feed.latest;
     }
@@ -249,8 +326,24 @@ export class SimulatedSource {
     return `${pathOf([...path, name])} goes`;
   }
 
+  /** @returns all that is in a folder, in one text */
+  #noteBelow(folder: Folder): string {
+    let text = '';
+    for (const [name, child] of [...folder.children].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      if (child.kind === 'folder') text += `${name}(${this.#noteBelow(child)})`;
+      else text += `${name}=${JSON.stringify(child)}`;
+    }
+    if (folder.below?.text !== text) folder.below = { text, version: this.version };
+    return text;
+  }
+
   #note(): void {
     this.version += 1;
+    if (this.shape.trusted) this.#noteBelow(this.root);
+    if (this.shape.feeds > 0)
+      this.#feedSince = new Map(
+        [...this.feeds().keys()].map((path) => [path, this.#feedSince.get(path) ?? this.version]),
+      );
     const leaves = this.leaves();
     for (const path of new Set([...leaves.keys(), ...this.#timeline.keys()])) {
       const changes = this.#timeline.get(path) ?? [];
@@ -273,18 +366,21 @@ export interface ConnectorParts {
   readonly random: Random;
   readonly faults: Faults;
   readonly acknowledged: (node: Acknowledgement) => void;
+  /** It has gone, and comes back soon. */
+  readonly flickered: (path: string) => void;
 }
 
 export function simulatedConnector(parts: ConnectorParts): BytesConnector<SourceContext> {
   const { source, world, random, faults } = parts;
 
   /** The source takes its time, and may fail. */
-  function pause({ task }: SourceContext, what: () => string): Promise<void> {
+  function pause({ task }: SourceContext, what: () => string, reads?: string): Promise<void> {
     return task.call(
       () => `source ${what()}`,
       () => {
         if (faults.strikes('slow source')) world.now += Math.floor(random.next() * source.shape.latencyMs);
         if (faults.strikes('source fails')) throw new RetryableError(`the source is busy, says ${TOKEN}`);
+        if (reads !== undefined && faults.strikes('stays broken')) source.broken.add(reads);
         if (faults.strikes('source refuses')) throw new SourceRefusedError(`the source refuses ${TOKEN}`);
       },
     );
@@ -299,13 +395,17 @@ export function simulatedConnector(parts: ConnectorParts): BytesConnector<Source
     readBytes: (context, metadata, run) => read(context, metadata, run),
     async acknowledge(context, node) {
       await pause(context, () => `is told that ${pathOf(node.path)} has landed`);
-      parts.acknowledged(node);
+      try {
+        parts.acknowledged(node);
+      } catch (error) {
+        // Thrown, it would be a source that refuses, which the core lets pass.
+        world.violation ??= error as Violation;
+      }
     },
   };
 
   /** From its position on, cut as it happens to be cut this time. */
   async function* listFeed(context: SourceContext, run: ListRun) {
-    source.lists += 1;
     const path = pathOf(run.path);
     await pause(context, () => `lists ${path}`);
     const feed = source.at(run.path);
@@ -325,7 +425,6 @@ export function simulatedConnector(parts: ConnectorParts): BytesConnector<Source
   }
 
   async function* listFolder(context: SourceContext, run: ListRun) {
-    source.lists += 1;
     await pause(context, () => `lists ${pathOf(run.path)}`);
     const folder = source.at(run.path);
     if (folder?.kind !== 'folder') throw new SourceRefusedError(`there is no folder ${pathOf(run.path)}`);
@@ -337,6 +436,12 @@ export function simulatedConnector(parts: ConnectorParts): BytesConnector<Source
       // As it is now: a listing of many requests shows no single moment.
       const now = source.at(run.path);
       const child = now?.kind === 'folder' ? now.children.get(name) : undefined;
+      if (child?.kind === 'leaf' && faults.strikes('flickers')) {
+        const path = pathOf([...run.path, name]);
+        source.take(path);
+        parts.flickered(path);
+        continue;
+      }
       if (child) yield described(run.path, name, child);
       if (child && faults.strikes('named twice')) yield described(run.path, name, child);
       if (source.shape.checkpoints && !source.shape.shuffled) await run.checkpoint({ after: name });
@@ -356,9 +461,10 @@ export function simulatedConnector(parts: ConnectorParts): BytesConnector<Source
   }
 
   async function* read(context: SourceContext, metadata: Metadata, run: ReadRun) {
-    source.reads += 1;
     const path = pathOf(run.path);
-    await pause(context, () => `reads ${path}`);
+    source.read.add(path);
+    await pause(context, () => `reads ${path}`, path);
+    if (source.broken.has(path)) throw new SourceRefusedError(`${path} cannot be read`);
     const content = Buffer.from(contentOf(run.path, metadata));
     let at = (run.resumeFrom as { at?: number } | undefined)?.at ?? 0;
     if (at !== run.resumeAtByte)
@@ -377,7 +483,10 @@ export function simulatedConnector(parts: ConnectorParts): BytesConnector<Source
 function described(path: readonly string[], name: string, child: Child): JsonObject {
   if (child.kind === 'feed') return { name, fingerprint: '', isPrefix: true, kind: 'feed', below: pathOf(path) };
   // What tells a folder from one of the same name above it.
-  if (child.kind === 'folder') return { name, fingerprint: child.fingerprint, isPrefix: true, below: pathOf(path) };
+  if (child.kind === 'folder') {
+    const fingerprint = child.below ? `v${child.below.version}` : child.fingerprint;
+    return { name, fingerprint, isPrefix: true, below: pathOf(path) };
+  }
   return { name, fingerprint: child.fingerprint, isPrefix: false, size: child.content.length };
 }
 

@@ -149,8 +149,15 @@ class TableView implements Table {
     this.#checks = checks;
   }
 
-  #call<T>(what: () => string, effect: () => T): Promise<T> {
-    return this.#task.call(() => `${this.#stored.name} ${what()}`, effect, unavailable);
+  #call<T>(pk: string, what: () => string, effect: () => T): Promise<T> {
+    const { name } = this.#stored;
+    return this.#task.call(() => `${name} ${what()}`, effect, unavailable, { what: `${name} ${pk}`, writes: false });
+  }
+
+  #write<T>(key: Key, what: () => string, effect: () => T): Promise<T> {
+    const { name } = this.#stored;
+    const touches = { what: `${name} ${key.pk}`, writes: true, key };
+    return this.#task.call(() => `${name} ${what()}`, effect, unavailable, touches);
   }
 
   /** @returns what is wrong with what was given, as a rejection; undefined in most histories, which do not look */
@@ -169,6 +176,7 @@ class TableView implements Table {
     return (
       this.#refusal(() => checkKey(key)) ??
       this.#call(
+        pk,
         () => `get ${told(key)}`,
         () => this.#out(this.#stored.get(pk, sk)),
       )
@@ -181,6 +189,7 @@ class TableView implements Table {
     for (const some of this.#torn(distinct(keys), GET_BATCH)) {
       found.push(
         ...(await this.#call(
+          some[0]!.pk,
           () => `get ${some.length} items, ${told(some[0]!)} …`,
           () => some.flatMap(({ pk, sk }) => this.#out(this.#stored.get(pk, sk)) ?? []),
         )),
@@ -193,6 +202,7 @@ class TableView implements Table {
     return new Pages((left, after) => {
       const size = Math.min(left, this.#random.chance(0.15) ? this.#random.int(1, 3) : Number.POSITIVE_INFINITY);
       return this.#call(
+        pk,
         () => `query ${pk} ${range.from ?? ''}`,
         () => this.#page(this.#stored.page(pk, range, after, size)),
       );
@@ -202,7 +212,8 @@ class TableView implements Table {
   put(item: Item, condition: Condition = []): Promise<boolean> {
     return (
       this.#refusal(() => checkItem(this.#stored.name, item)) ??
-      this.#call(
+      this.#write(
+        item,
         () => `put ${told(item)}`,
         () => {
           if (!meets(this.#stored.get(item.pk, item.sk), condition)) return false;
@@ -221,7 +232,8 @@ class TableView implements Table {
     if (refusal) return refusal;
     const { pk, sk } = key;
     const set = storedItem((change.set ?? {}) as Item);
-    return this.#call(
+    return this.#write(
+      key,
       () => `update ${told(key)} ${told(change)}${this.#refused(key, condition)}`,
       () => {
         const before = this.#stored.get(pk, sk);
@@ -237,7 +249,8 @@ class TableView implements Table {
     const { pk, sk } = key;
     return (
       this.#refusal(() => checkKey(key)) ??
-      this.#call(
+      this.#write(
+        key,
         () => `delete ${told(key)}`,
         () => {
           if (!meets(this.#stored.get(pk, sk), condition)) return false;
@@ -251,7 +264,8 @@ class TableView implements Table {
   async putMany(items: readonly Item[]): Promise<void> {
     if (this.#checks) for (const item of items) checkItem(this.#stored.name, item);
     for (const some of this.#torn(distinct(items), WRITE_BATCH)) {
-      await this.#call(
+      await this.#write(
+        some[0]!,
         () => `put ${some.length} items, ${told(some[0]!)} …`,
         () => {
           for (const item of some) this.#stored.keep(storedItem(item));
@@ -263,7 +277,8 @@ class TableView implements Table {
   async deleteMany(keys: readonly Key[]): Promise<void> {
     if (this.#checks) keys.forEach(checkKey);
     for (const some of this.#torn(keys, WRITE_BATCH)) {
-      await this.#call(
+      await this.#write(
+        some[0]!,
         () => `delete ${some.length} items, ${told(some[0]!)} …`,
         () => {
           for (const { pk, sk } of some) this.#stored.remove(pk, sk);

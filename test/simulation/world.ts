@@ -1,4 +1,5 @@
 import { type Deadline, DeadlineError, RESERVE_MS } from '../../shared/core/deadline.ts';
+import type { Key } from '../../shared/tables/table.ts';
 import type { Faults } from './faults.ts';
 import type { Random } from './random.ts';
 
@@ -16,6 +17,15 @@ interface Call {
   readonly reject: (error: unknown) => void;
   /** What the service would throw if it could not be reached; a call without this cannot fail so. */
   readonly unavailable: ((throttled: boolean) => Error) | undefined;
+  readonly touches: Touch | undefined;
+}
+
+/** What a call reads or writes, as far as it says: a partition key of a table. */
+export interface Touch {
+  readonly what: string;
+  readonly writes: boolean;
+  /** Of a write to one item. */
+  readonly key?: Key;
 }
 
 export type Effect<T> = () => T;
@@ -30,8 +40,12 @@ export class Task {
   /** How eagerly the scheduler picks it: some functions are slow all along. */
   readonly pace: number;
   alive = true;
-  /** It froze; its calls are kept here until then. */
+  /** It froze, and wakes at this time, or in the midst of what others do. Its calls are kept until then. */
   wakesAt: number | undefined;
+  wakesAtStep = 0;
+  /** It wakes when others have touched this so often. */
+  wakesOn = '';
+  touchesLeft = 0;
   frozen: Call[] = [];
   frozenAt = 0;
   #abort: AbortController | undefined;
@@ -55,7 +69,12 @@ export class Task {
   }))(this);
 
   /** Waits for its turn, then lets the call take effect; or whatever the faults say. */
-  call<T>(what: () => string, effect: Effect<T>, unavailable?: (throttled: boolean) => Error): Promise<T> {
+  call<T>(
+    what: () => string,
+    effect: Effect<T>,
+    unavailable?: (throttled: boolean) => Error,
+    touches?: Touch,
+  ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.alive)
         this.#world.park({
@@ -65,6 +84,7 @@ export class Task {
           resolve: resolve as (value: unknown) => void,
           reject,
           unavailable,
+          touches,
         });
     });
   }
@@ -76,8 +96,8 @@ export class Task {
   }
 }
 
-/** Longest that a frozen function sleeps, in milliseconds: days, so that whole runs pass. */
-const STALL_MAX_MS = 3 * 86_400_000;
+/** How long a frozen function sleeps at most: also for days, so that whole runs pass. */
+const STALLS_MS = [30_000, 1_200_000, 3_600_000, 3 * 86_400_000];
 
 /**
  * Runs any number of functions in one interleaving, which the seed decides: each call of a port waits in one list, and one
@@ -156,7 +176,16 @@ export class World {
 
   #freeze(task: Task, call: Call): void {
     const { random } = this;
-    task.wakesAt = this.now + random.pick([30_000, 1_200_000, 3_600_000, STALL_MAX_MS]) * random.next();
+    const how = random.pick(['time', 'step', 'touch'] as const);
+    task.wakesAt = Number.POSITIVE_INFINITY;
+    task.wakesAtStep = Number.POSITIVE_INFINITY;
+    task.wakesOn = '';
+    if (how === 'touch' && call.touches) {
+      task.wakesOn = call.touches.what;
+      task.touchesLeft = random.int(1, random.pick([2, 5, 12]));
+    } else if (how === 'time') task.wakesAt = this.now + random.pick(STALLS_MS) * random.next();
+    else task.wakesAtStep = this.steps + random.int(1, random.pick([5, 40, 200]));
+    this.onFreeze(call.touches);
     task.frozenAt = this.now;
     task.frozen.push(call);
     this.running -= 1;
@@ -164,10 +193,10 @@ export class World {
       if (this.#ready[at]!.task === task) task.frozen.push(...this.#ready.splice(at, 1));
     }
     this.#stalled.push(task);
-    this.say(() => `${task.name} freezes for ${((task.wakesAt! - this.now) / 1000).toFixed(0)} s`);
+    this.say(() => `${task.name} freezes before ${call.what()}`);
   }
 
-  /** @returns when the next frozen function wakes up, or infinity */
+  /** @returns when the next frozen function wakes up by itself, or infinity */
   nextWake(): number {
     return this.#stalled.reduce((least, { wakesAt }) => Math.min(least, wakesAt!), Number.POSITIVE_INFINITY);
   }
@@ -176,7 +205,7 @@ export class World {
     if (this.#stalled.length === 0) return;
     for (let at = this.#stalled.length - 1; at >= 0; at--) {
       const task = this.#stalled[at]!;
-      if (!all && task.wakesAt! > this.now) continue;
+      if (!all && task.wakesAt! > this.now && task.wakesAtStep > this.steps) continue;
       this.#stalled.splice(at, 1);
       task.wakesAt = undefined;
       // A thawed process is not stopped by the limit that passed while it slept.
@@ -189,7 +218,16 @@ export class World {
     }
   }
 
+  #touched(what: string): void {
+    for (const task of this.#stalled) {
+      if (task.wakesOn !== what) continue;
+      task.touchesLeft -= 1;
+      if (task.touchesLeft <= 0) task.wakesAtStep = this.steps;
+    }
+  }
+
   onWake: (sleptMs: number) => void = () => {};
+  onFreeze: (before: Touch | undefined) => void = () => {};
 
   /** Lets one waiting call happen. @returns true if a continuation may run now */
   step(): boolean {
@@ -204,7 +242,7 @@ export class World {
       return false;
     }
     if (left <= RESERVE_MS) task.warn();
-    const fault = this.faults.atCall();
+    const fault = this.faults.atCall(call.touches?.writes === true);
     if (fault === 'cut before') {
       this.cut(task, `before ${call.what()}`);
       return false;
@@ -221,6 +259,7 @@ export class World {
     if (this.tell) this.say(() => `${task.name}: ${call.what()}`);
     try {
       let result = call.effect();
+      if (call.touches && this.#stalled.length > 0) this.#touched(call.touches.what);
       if (fault === 'cut after') {
         this.cut(task, 'after that');
         return false;

@@ -1,12 +1,14 @@
-import { Transform, type TransformCallback } from 'node:stream';
-import { crc32 } from 'node:zlib';
-
-/**
- * Stands in for `node:zlib` below `shared/` while histories run: the same formats, without looking for anything to compress,
+/*
+ * Stands in for `node:zlib` below `shared/landing/` while histories run: the same formats, without looking for anything to compress,
  * and without another thread, whose answers would come when they come. What it writes any gunzip or zstd reads; it reads
  * only what it wrote.
  */
-export { constants } from 'node:zlib';
+import { Transform, type TransformCallback } from 'node:stream';
+
+// The real one, also where this stands in for it.
+const { crc32, constants } = process.getBuiltinModule('node:zlib');
+
+export { constants };
 
 // gzip (RFC 1952) around stored blocks (RFC 1951, 3.2.4).
 

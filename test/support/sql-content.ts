@@ -26,7 +26,10 @@ async function columnsOf({ session }: SqlDatabase, namespace: string, table: str
        AND c.column_name NOT LIKE '\\_landfall%' ORDER BY 1`,
     [namespace, table, `"${namespace}"."${table}"`],
   );
-  return columns.map(({ name, type, lookup }) => ({ name: name!, sql: valueSql(`t."${name}"`, type!, lookup ?? null) }));
+  return columns.map(({ name, type, lookup }) => ({
+    name: name!,
+    sql: valueSql(`t."${name}"`, type!, lookup ?? null),
+  }));
 }
 
 function valueSql(column: string, type: string, lookup: string | null): string {

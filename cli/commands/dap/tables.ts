@@ -24,7 +24,7 @@ export interface TableAtWork {
 export async function eachTable(
   session: Session,
   { dap, signal, showsProgress }: Access,
-  { namespace, table: asked }: TableOptions,
+  { namespace, table: asked }: Pick<TableOptions, 'namespace' | 'table'>,
   operation: string,
   work: (at: TableAtWork) => Promise<void>,
 ): Promise<number> {

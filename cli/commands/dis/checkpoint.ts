@@ -75,7 +75,11 @@ const setCommand = (act: Act): Command =>
           withDis(session, options, async ({ dis, signal }) => {
             const wanted = { streamName, appName, partitionId, sequenceNumber, metadata: options.metadata };
             const set = await dis.createCheckpoint(wanted, { signal });
-            await tell(session, `${appName} has done partition ${partitionId} of ${streamName} up to ${sequenceNumber}.`, set);
+            await tell(
+              session,
+              `${appName} has done partition ${partitionId} of ${streamName} up to ${sequenceNumber}.`,
+              set,
+            );
             return EXIT.done;
           }),
       ),
@@ -98,7 +102,11 @@ const releaseCommand = (act: Act): Command =>
             await access.dis.createCheckpoint(same, { signal: access.signal });
             released += 1;
           }
-          await tell(session, `${app} is released on ${countText(released)} partitions of ${stream}.`, { stream, app, released });
+          await tell(session, `${app} is released on ${countText(released)} partitions of ${stream}.`, {
+            stream,
+            app,
+            released,
+          });
           return EXIT.done;
         }),
       ),
@@ -116,7 +124,11 @@ const deleteCommand = (act: Act): Command =>
         withDis(session, options, async ({ dis, signal }) => {
           await dis.deleteCheckpoint(stream, app, partition, undefined, { signal });
           const where = partition === undefined ? 'all partitions' : `partition ${partition}`;
-          await tell(session, `${app} has no checkpoint on ${where} of ${stream} any more.`, { stream, app, partition });
+          await tell(session, `${app} has no checkpoint on ${where} of ${stream} any more.`, {
+            stream,
+            app,
+            partition,
+          });
           return EXIT.done;
         }),
       ),

@@ -32,7 +32,11 @@ export const downloadCommand = (act: Act): Command =>
     )
     .addHelpText(
       'after',
-      examples('dis download events > events.txt', 'dis download events --partition 0 --from 2026-01-05T00:00:00Z --json', 'dis download events --partition 0 --from latest --follow'),
+      examples(
+        'dis download events > events.txt',
+        'dis download events --partition 0 --from 2026-01-05T00:00:00Z --json',
+        'dis download events --partition 0 --from latest --follow',
+      ),
     )
     .action(
       act<[string], DownloadOptions>((session, [stream], options) =>
@@ -78,22 +82,37 @@ async function wantedPartitions(
   const { longPartitionId } = await import('../../../shared/clients/dis/index.ts');
   const id = partition !== undefined && /^\d{1,10}$/.test(partition) ? longPartitionId(Number(partition)) : partition;
   const wanted = id === undefined ? readable : readable.filter(({ partitionId }) => partitionId === id);
-  if (wanted.length === 0) throw new CommandError('NoPartition', `${stream} has no partition ${partition} that can be read`);
+  if (wanted.length === 0)
+    throw new CommandError('NoPartition', `${stream} has no partition ${partition} that can be read`);
   if (follow && wanted.length > 1) throw new CommandError('WhichPartition', '--follow reads one: say --partition');
   return wanted;
 }
 
-function pages(
+async function* pages(
   dis: DisClient,
   stream: string,
   { partitionId, oldestSequenceNumber: oldest = 0n, nextSequenceNumber: end = 0n }: Partition,
-  { from = { cursorType: 'TRIM_HORIZON' }, follow }: DownloadOptions,
+  { from = OLDEST, follow }: DownloadOptions,
   signal: AbortSignal,
-): AsyncIterable<readonly DisRecord[]> | readonly DisRecord[][] {
-  if (follow) return dis.readPages(stream, partitionId, { from, signal });
-  if (oldest >= end || from.cursorType === 'LATEST') return [];
-  return dis.readPages(stream, partitionId, { from, until: end, stopAtEnd: true, onLost: 'earliest', signal });
+): AsyncGenerator<readonly DisRecord[]> {
+  if (follow) return yield* dis.readPages(stream, partitionId, { from, signal });
+  const number = from.startingSequenceNumber === undefined ? oldest : BigInt(from.startingSequenceNumber);
+  if (oldest >= end || number >= end || from.cursorType === 'LATEST') return;
+  const start = number < oldest ? OLDEST : from;
+  for await (const page of dis.readPages(stream, partitionId, {
+    from: start,
+    stopAtEnd: true,
+    onLost: 'earliest',
+    signal,
+  })) {
+    const wanted = page.filter(({ sequenceNumber }) => sequenceNumber < end);
+    yield wanted;
+    // What is written meanwhile is not waited for, else a busy stream never ends.
+    if (wanted.length < page.length || wanted.at(-1)!.sequenceNumber === end - 1n) return;
+  }
 }
+
+const OLDEST: CursorStart = { cursorType: 'TRIM_HORIZON' };
 
 /** Where reading begins, as people say it. */
 export function startOf(text: string): CursorStart {
@@ -102,5 +121,7 @@ export function startOf(text: string): CursorStart {
   if (/^\d{1,19}$/.test(text)) return { startingSequenceNumber: text };
   const timestamp = Date.parse(text);
   if (timestamp >= 0) return { cursorType: 'AT_TIMESTAMP', timestamp };
-  throw new InvalidArgumentError('It must be earliest, latest, a sequence number or a time such as 2026-01-05T00:00:00Z.');
+  throw new InvalidArgumentError(
+    'It must be earliest, latest, a sequence number or a time such as 2026-01-05T00:00:00Z.',
+  );
 }

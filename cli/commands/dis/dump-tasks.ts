@@ -67,11 +67,20 @@ const createCommand = (act: Act): Command =>
     .option('--every <seconds>', 'between files', wholeNumber(30, 900), 300)
     .option('--prefix <text>', 'of the files’ keys')
     .addOption(
-      new Option('--folders <format>', 'by time').choices(['yyyy', 'yyyy/MM', 'yyyy/MM/dd', 'yyyy/MM/dd/HH', 'yyyy/MM/dd/HH/mm']),
+      new Option('--folders <format>', 'by time').choices([
+        'yyyy',
+        'yyyy/MM',
+        'yyyy/MM/dd',
+        'yyyy/MM/dd/HH',
+        'yyyy/MM/dd/HH/mm',
+      ]),
     )
     .option('--delimiter <text>', 'behind each record (default a newline)')
     .addOption(new Option('--from <place>', 'where it begins (default latest)').choices(['earliest', 'latest']))
-    .addHelpText('after', examples('dis dump-task create events copy --bucket landing --prefix events --folders yyyy/MM/dd'))
+    .addHelpText(
+      'after',
+      examples('dis dump-task create events copy --bucket landing --prefix events --folders yyyy/MM/dd'),
+    )
     .action(
       act<[string, string], CreateOptions>((session, [stream, taskName], options) =>
         withDis(session, options, async ({ dis, signal }) => {
@@ -133,7 +142,11 @@ const changeCommand = (act: Act, what: 'start' | 'pause', description: string): 
           if (what === 'start') await access.dis.startDumpTask(stream, ids);
           else await access.dis.pauseDumpTask(stream, ids);
           const done = what === 'start' ? 'started' : 'paused';
-          await tell(session, `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'} ${done}.`, { stream, tasks: names, done });
+          await tell(session, `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'} ${done}.`, {
+            stream,
+            tasks: names,
+            done,
+          });
           return EXIT.done;
         }),
       ),

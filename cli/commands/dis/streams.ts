@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import type { Partition, Stream, StreamAttributes } from '../../../shared/clients/dis/index.ts';
+import { InvalidInputError } from '../../../shared/core/errors.ts';
 import { type Act, examples } from '../../act.ts';
 import { CommandError, EXIT } from '../../errors.ts';
 import { collect, wholeNumber } from '../../options.ts';
@@ -64,13 +65,14 @@ const createCommand = (act: Act): Command =>
     .option('--partitions <count>', 'how many', wholeNumber(1), 1)
     .addOption(new Option('--type <type>', 'traffic of a partition (default COMMON)').choices(['COMMON', 'ADVANCED']))
     .addOption(new Option('--data-type <type>', 'of the records (default BLOB)').choices(['BLOB', 'JSON', 'CSV']))
-    .addOption(
-      new Option('--compression <format>', 'what producers say they do').choices(['snappy', 'gzip', 'zip']),
-    )
+    .addOption(new Option('--compression <format>', 'what producers say they do').choices(['snappy', 'gzip', 'zip']))
     .option('--hours <hours>', 'that records are kept (default 24)', wholeNumber(24, 72))
     .option('--tag <key=value>', 'may be repeated', collect)
     .option('--no-wait', 'do not wait')
-    .addHelpText('after', examples('dis stream create events --partitions 2', 'dis stream create events --hours 72 --json'))
+    .addHelpText(
+      'after',
+      examples('dis stream create events --partitions 2', 'dis stream create events --hours 72 --json'),
+    )
     .action(
       act<[string], CreateOptions>((session, [name], options) =>
         withDis(session, options, async (access) => {
@@ -137,7 +139,10 @@ const scaleCommand = (act: Act): Command =>
           await access.dis.updateStreamPartition(name, count, { signal: access.signal });
           const isDone = ({ writablePartitionCount }: Stream) => writablePartitionCount === count;
           if (options.wait) await untilSettled(access, name, isDone);
-          await tell(session, `${name} has ${count} partition${count === 1 ? '' : 's'}.`, { name, partitionCount: count });
+          await tell(session, `${name} has ${count} partition${count === 1 ? '' : 's'}.`, {
+            name,
+            partitionCount: count,
+          });
           return EXIT.done;
         }),
       ),
@@ -159,7 +164,7 @@ const deleteCommand = (act: Act): Command =>
       act<[string], DeleteOptions>((session, [name], options) =>
         withDis(session, options, async ({ dis, signal }) => {
           if (!options.yes) {
-            throw new CommandError('NotConfirmed', `${name} goes with its records; say --yes if that is meant`);
+            throw new InvalidInputError(`${name} would go with its records; if so, say --yes`);
           }
           await dis.deleteStream(name, options.ignoreMissing ?? false, { signal });
           await tell(session, `${name} is deleted.`, { name, deleted: true });
@@ -179,7 +184,10 @@ async function untilSettled(
   const until = performance.now() + SETTLES_WITHIN_MS;
   while (!isSettled(await dis.getStream(name, { signal }))) {
     if (performance.now() > until)
-      throw new CommandError('NotSettled', `${name} is not ready after ${SETTLES_WITHIN_MS / 1000} s; look with "dis stream describe"`);
+      throw new CommandError(
+        'NotSettled',
+        `${name} is not ready after ${SETTLES_WITHIN_MS / 1000} s; look with "dis stream describe"`,
+      );
     await delay(LOOK_EVERY_MS, undefined, { signal });
   }
 }

@@ -26,19 +26,26 @@ export const uploadCommand = (act: Act): Command =>
     .argument('<stream>')
     .argument('<file>', 'or - for standard input')
     .addOption(
-      new Option('--as <form>', 'csv: the column data, and any of partition_key, partition_id, explicit_hash_key, timestamp; lines (default)').choices(
-        ['csv', 'lines'],
-      ),
+      new Option(
+        '--as <form>',
+        'csv: the column data, and any of partition_key, partition_id, explicit_hash_key, timestamp; lines (default)',
+      ).choices(['csv', 'lines']),
     )
     .option('--skip <lines>', 'at the start of the file, such as a header', wholeNumber(0))
     .option('--partition <id>', 'of every line; default: spread over all')
     .option('--key <key>', 'partition key of every line')
     .option('--base64', 'the data is base64 already')
     .option('--ordered', 'keep the order of records of one partition or key')
-    .addOption(new Option('--type <type>', 'of the stream; requests to ADVANCED are larger').choices(['COMMON', 'ADVANCED']))
+    .addOption(
+      new Option('--type <type>', 'of the stream; requests to ADVANCED are larger').choices(['COMMON', 'ADVANCED']),
+    )
     .addHelpText(
       'after',
-      examples('dis upload events events.jsonl', 'dis upload events records.csv --as csv', 'dis upload events - --partition 0 --ordered'),
+      examples(
+        'dis upload events events.jsonl',
+        'dis upload events records.csv --as csv',
+        'dis upload events - --partition 0 --ordered',
+      ),
     )
     .action(
       act<[string, string], UploadOptions>((session, [stream, file], options) =>
@@ -63,7 +70,11 @@ export const uploadCommand = (act: Act): Command =>
             }
             const seconds = secondsText(performance.now() - began);
             const failure = failed === 0 ? '' : `; ${countText(failed)} failed`;
-            await tell(session, `${countText(stored)} records stored in ${seconds} s${failure}`, { stream, stored, failed });
+            await tell(session, `${countText(stored)} records stored in ${seconds} s${failure}`, {
+              stream,
+              stored,
+              failed,
+            });
             return failed === 0 ? EXIT.done : EXIT.failed;
           },
           'Stopping: what was sent is stored.',

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { latestKey } from '../../../shared/landing/keys.ts';
 import { type Act, examples } from '../../act.ts';
@@ -9,25 +10,27 @@ import { runView } from '../../run-view.ts';
 import type { Opened, Session } from '../../session.ts';
 import { canvasExample } from './canvas.ts';
 import { datasetsExample } from './datasets.ts';
+import { disExample } from './dis.ts';
 
 /** Pipelines with the servers they read from, all on this machine. */
 export interface Example {
   readonly pipelines: readonly string[];
   /** What their files and secrets are told by. */
   readonly env: Readonly<Record<string, string>>;
-  /** Makes something new; the pipelines then run once more. @returns what to say of it */
-  goOn?(): string;
+  /** Makes something new; the pipelines then run once more. @returns what to say of it; undefined if nothing is new */
+  goOn?(): string | undefined | Promise<string | undefined>;
   /** What there is to see afterwards. */
   tell?(opened: Opened): Promise<string>;
   close(): Promise<void>;
 }
 
 const DEFAULT_PORT = 8040;
+const homeOf = ({ global, io }: Session): string => global.home ?? (io.env.LANDFALL_HOME || '.landfall');
 
 export const exampleCommand = (act: Act): Command =>
   new Command('example')
     .description(
-      'run the example pipelines: real files from a folder and over HTTP, and Canvas tables (what npm start does)',
+      'run the example pipelines: real files from a folder and over HTTP, Canvas tables, a DIS stream (what npm start does)',
     )
     .option('--port <port>', `of the local web server (default ${DEFAULT_PORT})`, wholeNumber(1, 65_535))
     .addHelpText('after', examples('example', 'example --port 8041 --home /tmp/landfall'))
@@ -35,7 +38,9 @@ export const exampleCommand = (act: Act): Command =>
       act<[], { port?: number }>(async (session, _args, { port = DEFAULT_PORT }) => {
         const all: Example[] = [];
         try {
-          all.push(await datasetsExample(port), await canvasExample());
+          all.push(await datasetsExample(port));
+          all.push(await canvasExample(homeOf(session)));
+          all.push(await disExample(join(homeOf(session), 'example-dis')));
           for (const { env } of all) Object.assign(process.env, env);
           const opened = await session.open();
           const runs = await refresh(all, session, opened);
@@ -59,7 +64,7 @@ async function refresh(all: readonly Example[], session: Session, opened: Opened
 async function goOn(all: readonly Example[], session: Session, opened: Opened): Promise<number> {
   let code: number = EXIT.done;
   for (const one of all) {
-    const said = one.goOn?.();
+    const said = await one.goOn?.();
     if (said === undefined) continue;
     if (!session.json) await session.print(`\n${said}\n`);
     code = Math.max(code, await reportRuns(await refresh([one], session, opened), session));

@@ -38,6 +38,8 @@ export type InputType = TaskType | { readonly type: TaskType; readonly default?:
 export interface TaskPolicy {
   /** Attempts after the first: 0 to 100, default 0. */
   readonly retries?: number;
+  /** Before the second attempt, at least half of it; twice as long each time, to 5 minutes. 1 to 300, default 5. */
+  readonly retryDelaySeconds?: number;
   /** Overall, from the first `create`. */
   readonly timeoutSeconds?: number;
   /** From `create` to the first RUNNING. */

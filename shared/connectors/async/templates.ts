@@ -128,6 +128,7 @@ function parsePolicy(fields: Fields | undefined): TaskPolicy | undefined {
   const nested = isObject(fields.value('retries')) ? fields.fields('retries') : fields;
   return present({
     retries: nested?.integer('retries', 0, 100),
+    retryDelaySeconds: fields.seconds('retryDelaySeconds', 1, 300),
     timeoutSeconds: secondsOf(fields, 'timeout'),
     queuedTimeoutSeconds: secondsOf(fields, 'queuedTimeout'),
     maxRuntimeSeconds: secondsOf(fields, 'maxRuntime'),
@@ -143,6 +144,7 @@ function parsePolicy(fields: Fields | undefined): TaskPolicy | undefined {
 const POLICY_MEMBERS = [
   ...[
     'retries',
+    'retryDelaySeconds',
     'timeout',
     'timeoutSeconds',
     'queuedTimeout',

@@ -9,10 +9,15 @@ import {
   InvalidListingError,
   type Listed,
   type Listing,
+  type ListingConnector,
   type ListRun,
   type Metadata,
   type ReadRun,
+  type RecordsConnector,
+  type RecordsSource,
+  type RecordTyping,
   type Source,
+  type SourceRecordStream,
 } from '../connector.ts';
 import { checkOptions } from '../options.ts';
 
@@ -45,6 +50,11 @@ export interface CodeOptions<C> {
   /** Yields the bytes of one leaf. Nothing is put between chunks: yield `\n` where a line ends. */
   readBytes?(context: C, metadata: Metadata, run: ReadRun): Awaitable<Chunks | string | Uint8Array>;
   read_bytes?(context: C, metadata: PythonMetadata, run: ReadRun): Awaitable<Chunks | string | Uint8Array>;
+  /** In place of a read of bytes: yields the records of one leaf. They land as `ndjson`, or in the pipeline's `land.format`. */
+  readRecords?(context: C, metadata: Metadata, run: ReadRun): Awaitable<SourceRecordStream>;
+  read_records?(context: C, metadata: PythonMetadata, run: ReadRun): Awaitable<SourceRecordStream>;
+  /** How records are typed: `schema`, `columns`, what becomes of bad ones. Default: as they look. */
+  typing?: RecordTyping;
   /** Told after a node has landed, perhaps more than once. */
   acknowledge?(context: C, node: Acknowledgement): Awaitable<void>;
   close?(context: C): Awaitable<void>;
@@ -63,6 +73,9 @@ const OPTIONS = {
   list_objects: { kind: 'function' },
   readBytes: { kind: 'function' },
   read_bytes: { kind: 'function' },
+  readRecords: { kind: 'function' },
+  read_records: { kind: 'function' },
+  typing: { kind: 'object' },
   acknowledge: { kind: 'function' },
   close: { kind: 'function' },
   version: { kind: 'string', min: 1, max: 200 },
@@ -73,15 +86,19 @@ const OPTIONS = {
  *
  * @throws {InvalidInputError} naming the function that is missing, given in both spellings, or not a function
  */
-export function code<C>(options: CodeOptions<C>): Source {
+export function code<C>(options: CodeOptions<C> & RecordsRead): RecordsSource;
+export function code<C>(options: CodeOptions<C>): Source;
+export function code<C>(options: CodeOptions<C>): Source | RecordsSource {
   checkOptions('code', options, OPTIONS);
-  const list = onlyOne(options, 'listObjects', 'list_objects');
-  const read = onlyOne(options, 'readBytes', 'read_bytes');
-  const { acknowledge, close } = options;
+  const list = onlyOne(options, ['listObjects', 'list_objects']);
+  const read = onlyOne(options, ['readBytes', 'read_bytes', 'readRecords', 'read_records']);
+  const { acknowledge, close, typing } = options;
+  const isOfRecords = read === 'readRecords' || read === 'read_records';
+  if (typing && !isOfRecords) throw new InvalidInputError(`code: "typing" is for "readRecords"; bytes have a parser`);
 
   // Called as members of `options`, so that a class instance keeps its `this`. Metadata is handed over as it was yielded:
   // who yields Python's spelling gets Python's spelling.
-  const connector: BytesConnector<C> = {
+  const listing: ListingConnector<C> = {
     context: async (credentials, run) => options.context(credentials, run),
     listObjects: (context, metadata, run) =>
       listingOf(
@@ -90,6 +107,31 @@ export function code<C>(options: CodeOptions<C>): Source {
           : options.list_objects?.(context, metadata as PythonMetadata | null, run),
         list,
       ),
+    ...(acknowledge && { acknowledge: async (context, node) => options.acknowledge?.(context, node) }),
+    ...(close && { close: async (context) => options.close?.(context) }),
+  };
+  const base = {
+    type: 'code',
+    identity: identityOf(options, list, read),
+    ...(options.version === undefined ? { identityIsText: true } : {}),
+  };
+  if (isOfRecords) {
+    const connector: RecordsConnector<C> = {
+      ...listing,
+      kind: 'records',
+      ...(typing ? { typing } : {}),
+      readRecords: (context, metadata, run) =>
+        recordsOf(
+          read === 'readRecords'
+            ? options.readRecords?.(context, metadata, run)
+            : options.read_records?.(context, metadata as unknown as PythonMetadata, run),
+          read,
+        ),
+    };
+    return { ...base, connector: connector as RecordsConnector };
+  }
+  const connector: BytesConnector<C> = {
+    ...listing,
     readBytes: (context, metadata, run) =>
       chunksOf(
         read === 'readBytes'
@@ -97,31 +139,24 @@ export function code<C>(options: CodeOptions<C>): Source {
           : options.read_bytes?.(context, metadata as unknown as PythonMetadata, run),
         read,
       ),
-    ...(acknowledge && { acknowledge: async (context, node) => options.acknowledge?.(context, node) }),
-    ...(close && { close: async (context) => options.close?.(context) }),
   };
-  return {
-    type: 'code',
-    connector: connector as BytesConnector,
-    identity: identityOf(options, list, read),
-    ...(options.version === undefined ? { identityIsText: true } : {}),
-  };
+  return { ...base, connector: connector as BytesConnector };
 }
 
+type RecordsRead =
+  | { readRecords: NonNullable<CodeOptions<never>['readRecords']> }
+  | { read_records: NonNullable<CodeOptions<never>['read_records']> };
 type ListName = 'listObjects' | 'list_objects';
-type ReadName = 'readBytes' | 'read_bytes';
+type ReadName = 'readBytes' | 'read_bytes' | 'readRecords' | 'read_records';
 
-function onlyOne<Name extends ListName | ReadName>(
-  options: { [N in Name]?: unknown },
-  ours: Name,
-  pythons: Name,
-): Name {
-  const given = [ours, pythons].filter((name) => options[name] !== undefined);
+function onlyOne<Name extends ListName | ReadName>(options: { [N in Name]?: unknown }, names: readonly Name[]): Name {
+  const given = names.filter((name) => options[name] !== undefined);
   if (given.length === 1) return given[0]!;
+  const [ours, pythons] = given.length === 0 ? names : given;
   throw new InvalidInputError(
     given.length === 0
       ? `code: "${ours}" (or "${pythons}") is required: a function`
-      : `code: "${ours}" and "${pythons}" are the same function: give one of them`,
+      : `code: "${ours}" and "${pythons}" do the same: give one of them`,
   );
 }
 
@@ -153,6 +188,12 @@ function chunksOf(returned: Awaitable<Chunks | string | Uint8Array> | undefined,
   if (typeof returned === 'string' || returned instanceof Uint8Array) return [returned];
   if (isIterable(returned)) return returned;
   throw new InvalidInputError(`code: "${name}" must yield or return strings or bytes, got ${shown(returned)}`);
+}
+
+function recordsOf(returned: Awaitable<SourceRecordStream> | undefined, name: string): SourceRecordStream {
+  if (isThenable(returned)) return whenReady(returned, (records) => recordsOf(records, name));
+  if (typeof returned !== 'string' && isIterable(returned)) return returned;
+  throw new InvalidInputError(`code: "${name}" must yield or return records, got ${shown(returned)}`);
 }
 
 async function* whenReady<T, U>(

@@ -1,7 +1,7 @@
-import { Credentials, DapClient, type DapSession } from '../../clients/dap/index.ts';
+import { Credentials, DapClient, type DapSession, type RateLimiter } from '../../clients/dap/index.ts';
 import type { Fetch } from '../../clients/transport/reply.ts';
-import type { Clock } from '../../core/clock.ts';
-import { InvalidInputError } from '../../core/errors.ts';
+import { type Clock, systemClock } from '../../core/clock.ts';
+import { InvalidInputError, RetryableError } from '../../core/errors.ts';
 import { isObject } from '../../core/json.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Redactor } from '../../core/redaction.ts';
@@ -69,8 +69,7 @@ export function openSession(
     ...(clock ? { clock } : {}),
     credentials,
     logger: log,
-    // The buckets shared by all workers pace the calls; a limit of each process for itself would only add to that.
-    rateLimits: UNLIMITED,
+    rateLimiter: neverWaits(clock ?? systemClock),
     retry: {
       rateLimited: { repeats: 0, waitMs: 30_000 },
       transient: { repeats: 2, firstMs: 500, maxMs: 5000 },
@@ -81,4 +80,19 @@ export function openSession(
   return client.open();
 }
 
-const UNLIMITED = { start: Infinity, job: Infinity, tables: Infinity, schema: Infinity, urls: Infinity };
+/**
+ * The buckets shared by all workers pace the calls; a limit of each process for itself would only add to that. What the service
+ * has asked to be left alone for is not asked at all: whoever would have to wait comes again.
+ */
+function neverWaits(clock: Clock): RateLimiter {
+  const pausedUntil = new Map<string, number>();
+  return {
+    take: async (route) => {
+      const waitMs = (pausedUntil.get(route) ?? 0) - clock().getTime();
+      if (waitMs <= 0) return;
+      const message = `the service has asked for ${Math.ceil(waitMs / 1000)} s without calls of the route ${route}`;
+      throw new RetryableError(message, { retryAfterMs: waitMs });
+    },
+    pause: (route, forMs) => void pausedUntil.set(route, clock().getTime() + forMs),
+  };
+}

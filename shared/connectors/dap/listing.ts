@@ -98,8 +98,9 @@ function incremental(options: CheckedDapOptions, table: string, { watermark, sch
   };
 }
 
-/** Failed jobs are started again twice, as the service's own users found necessary. */
+/** Failed jobs are started again twice, as the service's own users found necessary: half a minute later, then a minute. */
 const RETRIES = 2;
+const RETRY_DELAY_SECONDS = 60;
 
 function jobOf(options: CheckedDapOptions, table: string, query: { readonly since?: string }): JsonObject {
   const { namespace, format, mode, startsPerMinute, timeoutHours, baseUrl, apiPathPrefix } = options;
@@ -115,7 +116,12 @@ function jobOf(options: CheckedDapOptions, table: string, query: { readonly sinc
         ...(baseUrl === undefined ? {} : { baseUrl }),
         ...(apiPathPrefix === undefined ? {} : { apiPathPrefix }),
       },
-      metadata: { retries: RETRIES, timeoutSeconds: timeoutHours * 3600, startsPerMinute },
+      metadata: {
+        retries: RETRIES,
+        retryDelaySeconds: RETRY_DELAY_SECONDS,
+        timeoutSeconds: timeoutHours * 3600,
+        startsPerMinute,
+      },
     },
   };
 }

@@ -1,8 +1,11 @@
 import { classifyFailure } from '../../clients/dap/classify.ts';
 import {
+  AuthenticationError,
+  ConnectionFailedError,
   type DapSession,
   FORMATS,
   type Format,
+  GatewayTimeoutError,
   Instant,
   isAboutToExpire,
   isComplete,
@@ -13,8 +16,10 @@ import {
   NoDataError,
   NotFoundError,
   OutOfRangeError,
+  ProcessingError,
   permittedSince,
   type Query,
+  RateLimitedError,
   timestampOf,
   UnsafeNameError,
 } from '../../clients/dap/index.ts';
@@ -28,7 +33,7 @@ import {
   type Resource,
   unknownState,
 } from '../async/async-connector.ts';
-import { BadTaskSpecificationError, ConnectorError } from '../async/errors.ts';
+import { BadTaskSpecificationError, type ConditionCode, ConnectorError } from '../async/errors.ts';
 import { jsonResourceMeta } from '../async/resource-meta.ts';
 import { type DapEndpoint, type DapEnvironment, openSession } from './access.ts';
 
@@ -61,6 +66,8 @@ export interface DapQueryHandle extends DapEndpoint {
 }
 
 const EXPIRY_GUARD_SECONDS = 30;
+/** What fails inside the service is given this long before it is asked again. */
+const AFTER_PROCESSING_MS = 30_000;
 /** Waited beyond the guard, so that the job is gone when its query is started again. */
 const GUARD_EXTRA_MS = 5000;
 
@@ -187,17 +194,24 @@ function failedFor(failure: IngestError): Resource {
   return { phase: retryable ? 'RETRYABLE_FAILED' : 'FAILED', message, error: { code, retryable, origin: 'service' } };
 }
 
-/** Errors of the client keep their own codes: what is listed next depends on them. */
+/**
+ * Errors of the client keep their own codes, since what is listed next depends on them; but for those that mean to every
+ * executor the same: refused credentials are read anew once, and a busy service is left alone.
+ */
 function named(error: unknown): unknown {
   if (!(error instanceof IngestError) || error instanceof ConnectorError) return error;
-  const { code, retryable, message, retryAfterMs } = error;
-  return new ConnectorError(code, {
-    message,
-    retryable,
-    origin: retryable ? 'service' : 'user',
-    cause: error,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  });
+  const { code, retryable, message } = error;
+  const retryAfterMs = error.retryAfterMs ?? (error instanceof ProcessingError ? AFTER_PROCESSING_MS : undefined);
+  const options = { message, cause: error, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+  const condition = conditionOf(error);
+  if (condition) return new ConnectorError(condition, options);
+  return new ConnectorError(code, { ...options, retryable, origin: retryable ? 'service' : 'user' });
+}
+
+function conditionOf(error: IngestError): ConditionCode | undefined {
+  if (error instanceof AuthenticationError) return 'Unauthenticated';
+  if (error instanceof RateLimitedError) return 'Throttled';
+  return error instanceof GatewayTimeoutError || error instanceof ConnectionFailedError ? 'Unavailable' : undefined;
 }
 
 /** An equal query was found, whose results would be gone before they are read. */

@@ -1,4 +1,4 @@
-import { type Credentials, DisClient } from '../../clients/dis/index.ts';
+import { type Credentials, DisClient, type RecordFormat } from '../../clients/dis/index.ts';
 import type { RetryPolicy } from '../../clients/dis/retry.ts';
 import type { Sleep } from '../../clients/transport/abort.ts';
 import type { Fetch } from '../../clients/transport/reply.ts';
@@ -84,6 +84,7 @@ export function openClient(
   { endpoint, region, projectId }: DisEndpoint,
   log: Logger,
   { fetch, clock, sleep }: DisEnvironment,
+  { retry = LITTLE_RETRY, recordFormat }: { readonly retry?: RetryPolicy; readonly recordFormat?: RecordFormat } = {},
 ): DisClient {
   const access = parseCredential(secret);
   return new DisClient({
@@ -92,7 +93,8 @@ export function openClient(
     region,
     projectId: projectId ?? access.projectId,
     logger: log,
-    retry: LITTLE_RETRY,
+    retry,
+    recordFormat,
     fetch,
     clock,
     sleep,

@@ -6,6 +6,7 @@ import {
   ServiceError,
   SessionStatus,
   type StorageApi,
+  TableModifiedError,
   type TableName,
 } from '../../clients/maxcompute/index.ts';
 import type { Clock } from '../../core/clock.ts';
@@ -78,7 +79,8 @@ export class Sessions {
 }
 
 /** The session, its table, or the rows it is of are no more. */
-const isOver = (error: unknown): boolean => error instanceof NoSuchObjectError || error instanceof DataVersionError;
+const isOver = (error: unknown): boolean =>
+  [NoSuchObjectError, DataVersionError, TableModifiedError].some((Kind) => error instanceof Kind);
 
 const goneError = (sessionId: string, cause: unknown) =>
   new JobGoneError(`session ${sessionId} can no longer be read`, { cause });

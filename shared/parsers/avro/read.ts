@@ -32,6 +32,8 @@ export async function* readAvro(
     for (let block = await container.block(); block; block = await container.block()) {
       run.signal?.throwIfAborted();
       const data = await unpack(block.data);
+      // A record of a field takes a byte at least: more of them would be made of nothing, for ever.
+      if (block.count > data.length) throw new Error(`a block has ${block.count} records in ${data.length} bytes`);
       let records: unknown[][] = [];
       let at = 0;
       for (let left = block.count; left > 0; left--) {

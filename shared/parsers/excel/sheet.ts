@@ -1,4 +1,4 @@
-import { CorruptInputError } from '../errors.ts';
+import { CorruptInputError, ExpansionLimitError } from '../errors.ts';
 import type { Zip } from '../input/zip.ts';
 import type { ExcelSettings } from './excel.ts';
 import { dateText } from './formats.ts';
@@ -16,6 +16,8 @@ export interface ExcelRow {
 
 const COLUMNS_MAX = 16_384;
 const ROWS_MAX = 1_048_576;
+/** A range may be the whole sheet, told in some bytes. */
+const FILLS_MAX = 20_000_000;
 /** A sheet is never held, so this only ends what would never end. */
 const SHEET_MAX_BYTES = 16 * 1024 ** 3;
 
@@ -57,7 +59,8 @@ class SheetReader implements XmlHandler {
   isDone = false;
   readonly #workbook: Workbook;
   readonly #settings: ExcelSettings;
-  readonly #merges: readonly Range[];
+  /** By row × 16,384 + column of their first cell. */
+  readonly #merges: ReadonlyMap<number, Range>;
   readonly #label: string;
   /** The first cell's value of merged ranges that are not over yet. */
   readonly #filled = new Map<Range, ExcelCell>();
@@ -69,11 +72,12 @@ class SheetReader implements XmlHandler {
   #text = '';
   #formula = '';
   #phonetic = 0;
+  #fills = 0;
 
   constructor(workbook: Workbook, settings: ExcelSettings, merges: readonly Range[], label: string) {
     this.#workbook = workbook;
     this.#settings = settings;
-    this.#merges = merges;
+    this.#merges = new Map(merges.map((range) => [range.firstRow * COLUMNS_MAX + range.firstColumn, range]));
     this.#label = label;
   }
 
@@ -107,9 +111,8 @@ class SheetReader implements XmlHandler {
   #endCell(): void {
     const { firstColumn, lastColumn, firstRow } = this.#settings.range;
     const value = this.#value();
-    for (const range of this.#merges) {
-      if (range.firstRow === this.#row && range.firstColumn === this.#column) this.#filled.set(range, value);
-    }
+    const merged = this.#merges.get(this.#row * COLUMNS_MAX + this.#column);
+    if (merged) this.#filled.set(merged, value);
     if (this.#row < firstRow || this.#column < firstColumn || this.#column > lastColumn || value === null) return;
     const at = this.#column - firstColumn;
     while (this.#cells.length < at) this.#cells.push(null);
@@ -124,9 +127,12 @@ class SheetReader implements XmlHandler {
       for (let column = from; column <= Math.min(range.lastColumn, lastColumn); column++) {
         const at = column - firstColumn;
         while (this.#cells.length <= at) this.#cells.push(null);
+        this.#fills += 1;
         if (range.lastRow >= this.#row) this.#cells[at] = value;
       }
     }
+    if (this.#fills > FILLS_MAX)
+      throw new ExpansionLimitError(`${this.#label}: merged ranges fill more than ${FILLS_MAX} cells`);
     if (this.#row < firstRow || this.#row > lastRow) return;
     this.rows.push({ row: this.#row, cells: this.#cells });
   }

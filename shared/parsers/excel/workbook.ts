@@ -22,7 +22,7 @@ export interface Workbook {
 }
 
 /** All texts are held; styles and relations are small in any honest file. */
-const PART_MAX_BYTES = 512 * MIB;
+const PART_MAX_BYTES = 256 * MIB;
 
 /** Called for every element; text is told at the element's end. */
 export interface XmlHandler {
@@ -31,7 +31,7 @@ export interface XmlHandler {
   close?(name: string, text: string): void;
 }
 
-/** Reads XML piece by piece; names come without their prefix. `pause` is called after each piece. */
+/** Reads XML piece by piece; names come without their prefix. */
 export async function readXml(
   bytes: AsyncIterable<Uint8Array>,
   handler: XmlHandler,

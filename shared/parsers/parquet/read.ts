@@ -26,6 +26,8 @@ const BATCH_ROWS = 4096;
 /** One page of a column is expanded whole, and one row group is held decoded. */
 const PAGE_MAX_BYTES = 256 * MIB;
 const ROW_GROUP_MAX_BYTES = 2048 * MIB;
+/** Of equal values, or none, a page of some bytes has as many as it likes. */
+const ROW_GROUP_MAX_ROWS = 20_000_000;
 
 interface PlannedField extends Column {
   /** Index of the column that is read. */
@@ -58,6 +60,10 @@ export async function* readParquet(
     if (group.total_byte_size > ROW_GROUP_MAX_BYTES)
       throw new ExpansionLimitError(
         `${run.label}: a row group expands to ${group.total_byte_size} bytes, more than ${ROW_GROUP_MAX_BYTES}`,
+      );
+    if (group.num_rows > ROW_GROUP_MAX_ROWS)
+      throw new ExpansionLimitError(
+        `${run.label}: a row group has ${group.num_rows} rows, more than ${ROW_GROUP_MAX_ROWS}`,
       );
     const rowEnd = rowStart + Number(group.num_rows);
     const rows = await readGroup(buffer, plain, nodes, rowStart, rowEnd, run);

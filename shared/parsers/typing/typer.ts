@@ -2,7 +2,7 @@ import type { ExactObject, ExactValue } from '../../core/lossless-json.ts';
 import { stringifyLossless } from '../../core/lossless-json.ts';
 import { type ColumnType, JSON_TEXT, STRING, type Value } from '../../records/column-type.ts';
 import { ColumnInference } from '../../records/infer.ts';
-import { column, type RecordBatch, type Row } from '../../records/schema.ts';
+import { column, type RecordBatch } from '../../records/schema.ts';
 import { typeText } from '../../records/type-text.ts';
 import { widen } from '../../records/widen.ts';
 import { ColumnMismatchError, TooManyBadRecordsError } from '../errors.ts';
@@ -14,6 +14,7 @@ import type { Counters } from './counters.ts';
 import { type DefaultFormats, type PlannedColumn, planColumn, rulesOf, schemaOfPlan } from './plan.ts';
 import { BadRaw, type CellBatch, type ObjectBatch, type RawBatch } from './raw.ts';
 import { inferColumns } from './sample.ts';
+import { AGAIN, type Outcome, quoted, REFUSED, type Refused, rawText, TAKEN, Typed } from './typed.ts';
 
 export interface TyperOptions {
   readonly settings: CommonSettings;
@@ -25,13 +26,8 @@ export interface TyperOptions {
   readonly bad: BadRecords;
 }
 
-/** A record that is not taken: why, and whether it counts as bad. */
-interface Refused {
-  readonly index: number;
-  readonly reason: string;
-  readonly column?: string;
-  readonly isSkipped?: boolean;
-}
+/** Names that differ in each record would make more columns than anything can hold. */
+const COLUMNS_MAX = 10_000;
 
 /**
  * Types raw records, batch by batch. A batch is typed in one pass; if it shows a column that was not known, or a value that
@@ -93,7 +89,9 @@ export class Typer {
   }
 
   #planned(): void {
-    const { counters, settings } = this.#options;
+    const { counters, settings, run } = this.#options;
+    if (this.#columns.length > COLUMNS_MAX)
+      throw new ColumnMismatchError(`${run.label}: there are more than ${COLUMNS_MAX} columns`);
     this.#known = new Set(this.#columns.map(({ source }) => source));
     counters.schema = schemaOfPlan(this.#columns, settings.schema);
     if (this.#fields) this.#cells = this.#columns.map(({ source }) => this.#fields!.indexOf(source));
@@ -322,55 +320,8 @@ export class Typer {
   }
 }
 
-type Outcome = 0 | 1 | 2;
-const TAKEN = 0;
-const REFUSED = 1;
-/** The columns have changed: the batch is typed anew. */
-const AGAIN = 2;
-
-interface Replaced {
-  /** Index in `rows`, and in the raw batch. */
-  readonly row: number;
-  readonly index: number;
-  readonly column: string;
-  readonly isQuiet: boolean;
-}
-
-class Typed {
-  readonly rows: Row[] = [];
-  readonly refused: Refused[] = [];
-  readonly replaced: Replaced[] = [];
-  /** By index in `rows`: fields and their raw values. */
-  readonly rescues = new Map<number, [string, unknown][]>();
-  rescued = 0;
-
-  /** The record that would have been the next row is refused. */
-  forget(): void {
-    this.rescues.delete(this.rows.length);
-    while (this.replaced.at(-1)?.row === this.rows.length) this.replaced.pop();
-  }
-
-  rescue(row: number, field: string, value: unknown): void {
-    const values = this.rescues.get(row);
-    if (values) values.push([field, value]);
-    else this.rescues.set(row, [[field, value]]);
-  }
-}
-
 function nativeTypes(raw: RawBatch): ReadonlyMap<string, ColumnType> | undefined {
   return raw.fields && raw.schema && new Map(raw.schema.columns.map(({ name, type }) => [name, type]));
 }
 
 const isBadText = (raw: unknown) => typeof raw === 'string' && !raw.isWellFormed();
-
-function rawText(raw: RawBatch, given: unknown): string {
-  if (!raw.fields) return stringifyLossless(given);
-  const cells = given as readonly unknown[];
-  return stringifyLossless(Object.fromEntries(raw.fields.map((name, at) => [name, cells[at] ?? null])));
-}
-
-/** Names in a message, not more than a few. */
-function quoted(names: readonly string[]): string {
-  const shown = names.slice(0, 5).map((name) => JSON.stringify(name.slice(0, 100)));
-  return names.length > 5 ? `${shown.join(', ')} and ${names.length - 5} more` : shown.join(', ');
-}

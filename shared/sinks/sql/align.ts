@@ -27,7 +27,9 @@ export async function alignTable(
     }
     const target = was.nullable ? { ...column, nullable: true } : column;
     if (was.storage.kind !== column.storage.kind && [was, column].some(({ storage }) => storage.kind === 'lookup'))
-      throw new SchemaMismatchError(`column ${column.name}: a list of values cannot become open; drop and load the table`);
+      throw new SchemaMismatchError(
+        `column ${column.name}: a list of values cannot become open; drop and load the table`,
+      );
     const isOther = dialect.typeSql(was.storage) !== dialect.typeSql(column.storage);
     if (isOther || (!was.nullable && column.nullable)) changes.push(...dialect.alterColumn(table, was, target));
     else if (was.comment !== column.comment) statements.push(...dialect.commentColumn(table, target));

@@ -13,7 +13,8 @@ export class SqlTarget implements AsyncDisposable {
   readonly own: OwnTables;
   readonly reference: ReferenceTables;
 
-  private constructor(db: SqlDatabase) {
+  /** @param db is closed with the target */
+  constructor(db: SqlDatabase) {
     this.#db = db;
     this.own = new OwnTables(db.session, db.dialect);
     this.reference = new ReferenceTables(db);

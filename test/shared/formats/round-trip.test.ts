@@ -68,7 +68,7 @@ describe('random records', () => {
 
         expect(back.rows).toEqual(rows);
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 
@@ -87,7 +87,7 @@ describe('random records', () => {
             schema.columns.map(({ name, nullable }) => ({ name, nullable })),
           );
         }),
-        { numRuns: 50 },
+        { numRuns: 30 },
       );
     },
   );

@@ -64,6 +64,12 @@ describe('retryDelayMs', () => {
     expect(retryDelayMs(attempts, () => 0)).toBe(maxMs / 2);
     expect(retryDelayMs(attempts, () => 0.999_999_9)).toBe(maxMs);
   });
+
+  it('begins with what the task says', () => {
+    expect([0, 1, 2, 3].map((attempts) => retryDelayMs(attempts, () => 0, { retryDelaySeconds: 60 }))).toEqual([
+      30_000, 60_000, 120_000, 150_000,
+    ]);
+  });
 });
 
 describe('limits', () => {

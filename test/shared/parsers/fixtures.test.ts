@@ -201,6 +201,26 @@ describe('avro of fastavro', () => {
     expect(rows[0]).toEqual([9007199254740992, 'nobody']);
   });
 
+  it('is refused when a block tells more records than it has bytes', async () => {
+    const schema = '{"type":"record","name":"r","fields":[]}';
+    const sync = Buffer.alloc(16, 7);
+    const file = Buffer.concat([
+      Buffer.from('Obj\x01\x02\x16avro.schema', 'latin1'),
+      Buffer.from([schema.length * 2]),
+      Buffer.from(schema),
+      Buffer.from([0]),
+      sync,
+      // A billion records in no bytes.
+      Buffer.from([0x80, 0xa8, 0xd6, 0xb9, 0x07, 0]),
+      sync,
+    ]);
+
+    await expect(given({ format: 'avro' }, file)).rejects.toMatchObject({
+      code: 'CorruptInput',
+      cause: { message: 'a block has 1000000000 records in 0 bytes' },
+    });
+  });
+
   it('is refused when it is cut off, or no Avro at all', async () => {
     const file = readFileSync(join(FOLDER, 'orders-deflate.avro'));
     for (const bytes of [

@@ -8,7 +8,13 @@ interface Entry {
   readonly MessageGroupId?: string;
 }
 
-const urls: QueueUrls = { 'list-objects': 'l', 'poll-job': 'p', 'stream-upload': 's', 'read-bytes': 'r', 'finish-refresh': 'f' };
+const urls: QueueUrls = {
+  'list-objects': 'l',
+  'poll-job': 'p',
+  'stream-upload': 's',
+  'read-bytes': 'r',
+  'finish-refresh': 'f',
+};
 
 /** Queues whose client answers each request as told, and what was asked of it. */
 function queuesThatAnswer(answer: (entries: readonly Entry[], call: number) => object) {

@@ -1,8 +1,8 @@
 import { TablesError } from '../../../clients/dap/index.ts';
 import { NonExistingTableError } from '../errors.ts';
 import type { SqlTarget } from '../target.ts';
-import { openTarget } from './replicator.ts';
 import { replicaNames } from './list.ts';
+import { openTarget } from './replicator.ts';
 
 /** Drops replicas. Needs no access to the service. */
 export class SQLDrop {

@@ -21,7 +21,9 @@ export async function replicaNames(target: SqlTarget, namespace: string): Promis
 
 /** @param counts whether to count rows, which reads each table */
 export async function replicaStatus(target: SqlTarget, namespace: string, counts: boolean): Promise<ReplicaStatus[]> {
-  const own = new Map((await target.own.exist()) ? (await target.own.tables(namespace)).map((one) => [one.name, one]) : []);
+  const own = new Map(
+    (await target.own.exist()) ? (await target.own.tables(namespace)).map((one) => [one.name, one]) : [],
+  );
   const statuses: ReplicaStatus[] = [];
   for (const name of await replicaNames(target, namespace)) {
     const sync = await target.reference.get({ namespace, name });

@@ -8,7 +8,7 @@ import {
 import { type Logger, silentLogger } from '../../../core/logger.ts';
 import { csvParser } from '../../../parsers/csv/csv.ts';
 import { NonExistingTableError, TableAlreadyInitializedError } from '../errors.ts';
-import type { LoadResult, TableLoad } from '../load.ts';
+import type { LoadLimits, LoadResult, TableLoad } from '../load.ts';
 import type { TableName } from '../names.ts';
 import type { MappingName, TableState } from '../own-tables.ts';
 import type { SyncRow } from '../reference-tables.ts';
@@ -20,6 +20,7 @@ import { replicaSchema, schemaDescription } from './schema.ts';
 export interface ReplicatorOptions {
   /** Of tables that are initialised. Default ours. */
   readonly mapping?: MappingName;
+  readonly limits?: Partial<LoadLimits>;
   readonly logger?: Logger;
 }
 
@@ -53,6 +54,7 @@ export class SQLReplicator implements AsyncDisposable {
   readonly #session: DapSession;
   readonly #connection: string | SqlTarget;
   readonly #mapping: MappingName;
+  readonly #limits: Partial<LoadLimits>;
   readonly #logger: Logger;
   #target: Promise<SqlTarget> | undefined;
 
@@ -64,6 +66,7 @@ export class SQLReplicator implements AsyncDisposable {
     this.#session = session;
     this.#connection = connection;
     this.#mapping = options.mapping ?? 'landfall';
+    this.#limits = options.limits ?? {};
     this.#logger = options.logger ?? silentLogger;
   }
 
@@ -93,8 +96,7 @@ export class SQLReplicator implements AsyncDisposable {
   async synchronize(namespace: string, table: string, options: ReplicateOptions = {}): Promise<ReplicaResult> {
     const replica = await this.#replica({ namespace, name: table });
     const { place } = replica;
-    if (!place)
-      throw new NonExistingTableError(`${namespace}.${table} is not initialized; initialize it first`);
+    if (!place) throw new NonExistingTableError(`${namespace}.${table} is not initialized; initialize it first`);
     try {
       return await this.#change(replica, place, options);
     } catch (error) {
@@ -123,7 +125,7 @@ export class SQLReplicator implements AsyncDisposable {
     const sync = await target.reference.get(name);
     const mapping = state?.mapping ?? (sync ? 'reference' : this.#mapping);
     const own = state?.generation == null ? undefined : parsePlace(state.place);
-    const table = target.table(name, { mapping });
+    const table = target.table(name, { mapping, limits: this.#limits });
     return { name, table, mapping, state, sync, place: mapping === 'reference' ? sync && sharedPlace(own, sync) : own };
   }
 
@@ -232,7 +234,5 @@ const sourceOf = ({ schema }: VersionedSchema, mapping: MappingName): Source => 
 /** The table was reloaded, or what follows our watermark is gone. */
 function isTooOld(error: unknown, { timestamp }: ReplicaPlace): boolean {
   if (error instanceof SnapshotRequiredError) return true;
-  return (
-    error instanceof OutOfRangeError && error.since !== undefined && !isNotAfter(String(error.since), timestamp)
-  );
+  return error instanceof OutOfRangeError && error.since !== undefined && !isNotAfter(String(error.since), timestamp);
 }

@@ -40,7 +40,9 @@ export function mysqlDialect({ isMariaDb }: MysqlServer): Dialect {
 
     createNamespace: () => [],
     createTable: (table, plan, columns, options) => [createSql(table, plan, columns, options, collation)],
-    addColumn: (table, column) => [`ALTER TABLE ${table} ADD COLUMN ${isMariaDb ? 'IF NOT EXISTS ' : ''}${columnSql(column)}`],
+    addColumn: (table, column) => [
+      `ALTER TABLE ${table} ADD COLUMN ${isMariaDb ? 'IF NOT EXISTS ' : ''}${columnSql(column)}`,
+    ],
     alterColumn: (table, from, to) => alterColumn(table, from, to, isMariaDb),
     commentColumn: (table, column) => [`ALTER TABLE ${table} MODIFY COLUMN ${columnSql(column)}`],
 

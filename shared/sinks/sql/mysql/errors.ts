@@ -48,5 +48,6 @@ export function mysqlError(error: unknown, label: string): Error {
   if (known) return databaseError(known, label, error.message, { sqlState: state });
   const isLost =
     isRetryable(error) || code === 'PROTOCOL_CONNECTION_LOST' || /closed state|ETIMEDOUT|EPIPE/.test(error.message);
-  return databaseError(isLost ? 'connection' : 'other', label, error.message, { cause: error, sqlState: state });
+  // The driver's error carries the statement, and with it data: it is not handed on.
+  return databaseError(isLost ? 'connection' : 'other', label, error.message, { sqlState: state });
 }

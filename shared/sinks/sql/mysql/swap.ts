@@ -1,4 +1,5 @@
 import type { Swap } from '../dialect.ts';
+import { hash, OWN_NAMESPACE } from '../names.ts';
 import type { SqlSession } from '../session.ts';
 
 /**
@@ -7,7 +8,7 @@ import type { SqlSession } from '../session.ts';
  */
 export async function swap(session: SqlSession, { staged, exists, record }: Swap): Promise<void> {
   const { staging, target, columns } = staged;
-  const old = `${staging.slice(0, -1)}_old\``;
+  const old = `\`${OWN_NAMESPACE}__old_${hash(staging)}\``;
   if (exists && (await hasDependents(session, target))) {
     await session.transaction(async () => {
       await session.execute(`DELETE FROM ${target}`);

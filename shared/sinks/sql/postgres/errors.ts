@@ -30,7 +30,7 @@ export function postgresError(error: unknown, label: string): Error {
     return databaseError(failure, label, error.message, { sqlState: code });
   }
   const isLost = isRetryable(error) || LOST.test(error.message) || (typeof code === 'string' && code.startsWith('E'));
-  return databaseError(isLost ? 'connection' : 'other', label, error.message, { cause: error });
+  return databaseError(isLost ? 'connection' : 'other', label, error.message, {});
 }
 
 const LOST =

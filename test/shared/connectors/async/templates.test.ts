@@ -19,6 +19,7 @@ describe('parseTaskTemplate', () => {
     },
     metadata: {
       retries: 3,
+      retryDelaySeconds: 20,
       timeoutSeconds: 60,
       queuedTimeoutSeconds: 5,
       maxRuntimeSeconds: 30,

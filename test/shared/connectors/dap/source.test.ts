@@ -1,62 +1,7 @@
-import { gunzipSync } from 'node:zlib';
-import { afterEach, describe, expect, it } from 'vitest';
-import { type DapServer, type DapServerOptions, startDapServer } from '../../../../local/servers/dap/server.ts';
-import { DEFAULT_TABLES } from '../../../../local/servers/dap/tables/catalog.ts';
+import { describe, expect, it } from 'vitest';
 import { type DapOptions, dap } from '../../../../shared/connectors/dap/dap.ts';
 import { hours } from '../../../../shared/core/units.ts';
-import { FakeClock } from '../../../support/fake-clock.ts';
-import { newWorld, type World, type WorldOptions } from '../../../support/world.ts';
-
-interface DapWorld extends World {
-  readonly server: DapServer;
-}
-
-const open: DapServer[] = [];
-afterEach(async () => {
-  for (const server of open.splice(0)) await server.close();
-});
-
-/** A server with three small tables unless said otherwise, on one clock with the world. */
-async function aNamespace({
-  server: serverOptions = {},
-  dap: options = {},
-  ...world
-}: WorldOptions & { server?: DapServerOptions; dap?: Partial<DapOptions> } = {}): Promise<DapWorld> {
-  const time = new FakeClock();
-  const tables = DEFAULT_TABLES.filter(({ name }) => ['users', 'courses', 'enrollments'].includes(name));
-  const server = await startDapServer({ clock: time.clock, rows: 20, tables, rowsPerFile: 8, ...serverOptions });
-  open.push(server);
-  const from = dap(
-    { namespace: 'canvas', baseUrl: server.url, startsPerMinute: 10_000, ...options },
-    { clock: time.clock },
-  );
-  const { clientId, clientSecret } = server.credentials;
-  const credential = JSON.stringify({ clientId, clientSecret });
-  return Object.assign(newWorld({ credentials: { secret: 'canvas' }, credential, from, time, ...world }), { server });
-}
-
-/** The records shown of a table, as lines of JSON, from all its files. */
-async function rowsOf(world: World, table: string): Promise<string[]> {
-  const rows: string[] = [];
-  for (const [path, { objects, rows: counted }] of await world.manifest()) {
-    if (!path.startsWith(`${table}/`) || path.endsWith('schema.json')) continue;
-    const pieces = objects.map(({ key }) => world.objects.bytes(key)!);
-    const lines = gunzipSync(Buffer.concat(pieces))
-      .toString()
-      .split('\n')
-      .filter((line) => line !== '');
-    expect(counted).toBe(lines.length);
-    rows.push(...lines);
-  }
-  return rows;
-}
-
-/** As text: ids do not fit into a number. */
-const keyOf = (row: string) => /"key":(\{[^}]*\})/.exec(row)![1]!;
-const pathsOf = async (world: World, table: string) =>
-  [...(await world.manifest()).keys()].filter((path) => path.startsWith(`${table}/`));
-const watermarkOf = async (world: World, table: string) =>
-  ((await world.node(table))?.landedPosition as { watermark: string } | undefined)?.watermark;
+import { aNamespace, keyOf, pathsOf, rowsOf, watermarkOf } from '../../../support/dap-namespace.ts';
 
 describe('dap as a source', () => {
   it('lands a snapshot of every table with its schema, and keeps the service’s own watermark', async () => {
