@@ -3,19 +3,21 @@ import { queueHandlers, workUntilDone } from '../local/worker/run-pipelines.ts';
 import type { Backend } from '../shared/backends/backend.ts';
 import { openEmbedded } from '../shared/backends/embedded.ts';
 import { systemClock } from '../shared/core/clock.ts';
+import type { Environment } from '../shared/core/env.ts';
 import { silentLogger } from '../shared/core/logger.ts';
 import { type MeterLine, newMeter, sumMeterLines } from '../shared/core/meter.ts';
 import { Redactor } from '../shared/core/redaction.ts';
 import type { Objects } from '../shared/landing/objects.ts';
 import { landedCount } from '../shared/nodes/totals.ts';
+import { openRefresh } from '../shared/operations/open.ts';
+import { externalTasks } from '../shared/operations/tasks.ts';
 import { catalogOf } from '../shared/pipelines/catalog.ts';
 import type { Pipeline } from '../shared/pipelines/define.ts';
-import { openRefresh } from '../shared/operations/open.ts';
 import { startRefresh } from '../shared/steps/start-refresh.ts';
 import { type Figures, peakRssMib, timed } from './measure.ts';
 
-export const openEmbeddedIn = (folder: string): Backend =>
-  openEmbedded({ home: join(folder, 'home'), env: {}, clock: systemClock });
+export const openEmbeddedIn = (folder: string, env: Environment = {}): Backend =>
+  openEmbedded({ home: join(folder, 'home'), env, clock: systemClock });
 
 export interface Refreshed extends Figures {
   readonly seconds: number;
@@ -41,7 +43,7 @@ export async function refresh(pipeline: Pipeline, open: () => Backend): Promise<
     const backend: Backend = { ...opened, objects: counted.objects };
     const pipelines = catalogOf([{ file: 'bench', pipeline }]);
     const redactor = new Redactor();
-    const common = { backend, pipelines, log: silentLogger, redactor, clock: systemClock };
+    const common = { backend, pipelines, log: silentLogger, redactor, clock: systemClock, tasks: externalTasks };
     // Only what the functions ask for is counted: on AWS nobody has to look whether a run is over.
     const deps = openRefresh({ ...common, meter });
     const watching = openRefresh(common);

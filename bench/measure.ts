@@ -88,7 +88,7 @@ export async function timed<T>(work: () => Promise<T>): Promise<{ seconds: numbe
 }
 
 /** As the `landfall` command and the functions are started. */
-const NODE_FLAGS = ['--max-semi-space-size=1'];
+export const NODE_FLAGS = ['--max-semi-space-size=1'];
 
 export type ChildTask = 'prepare' | 'measure' | `peer:${string}`;
 

@@ -22,6 +22,7 @@ import { resetCommand } from './commands/reset.ts';
 import { runCommand } from './commands/run.ts';
 import { runsCommand } from './commands/runs.ts';
 import { serveCommand } from './commands/serve.ts';
+import { sinksCommand } from './commands/sinks.ts';
 import { statusCommand } from './commands/status.ts';
 import { sweepCommand } from './commands/sweep.ts';
 import { workerCommand } from './commands/worker.ts';
@@ -42,6 +43,7 @@ const GROUPS: readonly { readonly title: string; readonly commands: readonly ((a
       partitionsCommand,
       manifestCommand,
       previewCommand,
+      sinksCommand,
       connectionCommand,
     ],
   },

@@ -70,7 +70,8 @@ const NEEDS = {
   },
   'stream-upload': {
     receives: 'stream-upload',
-    tables: { runs: ['GetItem', ...CHANGE] },
+    // How far the sink is, and what it has refused.
+    tables: { runs: [...READ, ...CHANGE, ...DELETE] },
     sends: ['stream-upload'],
     gets: ['*/data/*', '*/manifest/*', '*/latest.json'],
     // Rows that the sink refuses.

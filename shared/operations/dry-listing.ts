@@ -1,4 +1,4 @@
-import type { FeedProgress } from '../connectors/connector.ts';
+import type { FeedProgress, FinishedJob } from '../connectors/connector.ts';
 import type { Deadline } from '../core/deadline.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import { listNode } from '../listing/list-node.ts';
@@ -13,6 +13,8 @@ export interface DryNode {
   readonly path: readonly string[];
   readonly metadata: JsonObject | null;
   readonly lineage: readonly string[];
+  /** Of a job: what it left. */
+  readonly job?: FinishedJob;
 }
 
 export const DRY_ROOT: DryNode = { kind: 'folder', path: [], metadata: null, lineage: [] };
@@ -51,6 +53,7 @@ export async function dryListing<L extends Listing | FeedListing>(
       strict,
       ...(where.position === undefined ? {} : { resumeFrom: where.position }),
       ...(where.feed ? { feed: where.feed } : {}),
+      ...(node.job ? { job: node.job } : {}),
       deadline,
       stopWithinMs: 0,
       log: deps.log,

@@ -19,6 +19,9 @@ export interface PartitionView {
   readonly reason?: string;
   readonly landedAt?: number;
   readonly objects?: readonly { readonly key: string; readonly bytes: number }[];
+  readonly rows?: number;
+  /** Where records are that could not be taken. */
+  readonly errors?: { readonly key: string; readonly records: number };
   readonly error?: ErrorFacts;
 }
 
@@ -99,6 +102,8 @@ function viewOf({ shard, item, path, listingError }: FoundPartition): PartitionV
         }
       : {}),
     ...(landed ? { objects: landed.objects.map(({ key, bytes }) => ({ key, bytes })) } : {}),
+    ...(landed?.rows === undefined ? {} : { rows: landed.rows }),
+    ...(landed?.errors ? { errors: { key: landed.errors.key, records: landed.errors.records } } : {}),
     ...(item.error ? { error: item.error } : {}),
   };
   if (item.aside === 'tombstone' || (counts && item.gone)) return { ...base, state: 'REMOVED' };

@@ -14,6 +14,7 @@ import { sortKey } from '../partitions/store.ts';
 import type { Pipeline } from '../pipelines/define.ts';
 import { parserOf } from '../pipelines/rows.ts';
 import type { RefreshDeps } from '../refresh/deps.ts';
+import { finishedJob } from '../refresh/job-node.ts';
 import { DRY_ROOT, type DryNode, dryChild, dryListing } from './dry-listing.ts';
 import { walkPartitions } from './partitions.ts';
 
@@ -120,9 +121,12 @@ async function find(
     if (leaf) return { path: [...node.path, leaf.name], metadata: leaf.metadata };
     for (const name of firstNames(rest)) {
       const near = await childrenNear(listing, name);
+      const below = rest.slice(name.endsWith('/') ? name.length : name.length + 1);
+      const job = near.get(sortKey('job', name));
+      const made = job && (await findInJob(pipeline, dryChild(node, name, 'job', job.metadata), below, deps, deadline));
+      if (made) return made;
       const child = near.get(sortKey('folder', name)) ?? near.get(sortKey('feed', name));
       if (!child) continue;
-      const below = rest.slice(name.endsWith('/') ? name.length : name.length + 1);
       const found = await find(
         pipeline,
         dryChild(node, name, child.kind === 'feed' ? 'feed' : 'folder', child.metadata),
@@ -149,6 +153,25 @@ function firstNames(path: string): string[] {
   return names.filter((name) => name !== '' && name !== path);
 }
 
+/** A job is listed by what it left when a refresh had it done; it is not done for a preview. */
+async function findInJob(
+  pipeline: Pipeline,
+  node: DryNode,
+  rest: string,
+  deps: RefreshDeps,
+  deadline: Deadline,
+): Promise<Found | undefined> {
+  const whole = pathText(node.path);
+  for await (const { item, path } of walkPartitions(pipeline.name, deps)) {
+    if (item.kind !== 'job' || !item.child || pathText(path) !== whole) continue;
+    const latest = await deps.jobs.latest(pipeline.name, item.child);
+    const job = latest && (await finishedJob(latest, deps));
+    const found = job && (await find(pipeline, { ...node, job }, rest, deps, deadline));
+    if (found) return found;
+  }
+  return undefined;
+}
+
 /** What a feed has yielded it does not yield again, so it is looked for in the table first. */
 async function findInFeed(
   pipeline: Pipeline,
@@ -159,12 +182,16 @@ async function findInFeed(
 ): Promise<Found | undefined> {
   const whole = pathText([...node.path, name]);
   for await (const { item, path } of walkPartitions(pipeline.name, deps)) {
-    if (item.metadata && item.number !== undefined && pathText(path) === whole)
-      return { path, metadata: item.metadata };
+    if (!item.metadata || item.number === undefined) continue;
+    if (item.kind === 'leaf' && pathText(path) === whole) return { path, metadata: item.metadata };
+    if (item.kind !== 'job' || !whole.startsWith(`${pathText(path)}/`)) continue;
+    const job = dryChild(node, item.name, 'job', item.metadata);
+    const made = await findInJob(pipeline, job, whole.slice(pathText(path).length + 1), deps, deadline);
+    if (made) return made;
   }
   const listing = await dryListing<FeedListing>(pipeline, node, {}, deadline, deps);
   try {
-    const child = (await listing.children()).find((one) => one.name === name);
+    const child = (await listing.children()).find((one) => one.kind === 'leaf' && one.name === name);
     return child && { path: [...node.path, name], metadata: child.metadata };
   } finally {
     await listing.close();

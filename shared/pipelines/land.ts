@@ -1,7 +1,7 @@
 import type { RecordsSource, Source } from '../connectors/connector.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { OptionSpec } from '../core/options.ts';
-import { checkFormat, type FormatOptions, type FormatSettings } from '../formats/options.ts';
+import { checkFormat, type FormatOptions } from '../formats/options.ts';
 import { checkKeyTemplate } from '../landing/key-template.ts';
 import type { ParserOptions } from '../parsers/formats.ts';
 
@@ -27,8 +27,10 @@ export interface LandSettings extends Pick<LandOptions, 'key' | 'parser'> {
   /** Around the landed object as a whole; what is within a file of a format is its own. */
   readonly compression: 'none' | 'gzip' | 'zstd';
   /** How records are written; absent for `raw`. */
-  readonly file?: FormatSettings;
+  readonly file?: FileOptions;
 }
+
+type FileOptions = FormatOptions & Required<Pick<FormatOptions, 'lineage' | 'compression'>>;
 
 export const LAND_SPEC = {
   format: { kind: 'string', oneOf: ['raw', 'ndjson', 'csv', 'parquet', 'avro'] },
@@ -69,15 +71,17 @@ export function landSettings({ source, land = {}, longReads }: Landing, complain
     complaints.push(`"longReads" must not be "cursor" ${here}: a partition lands as one file`);
   if (format !== 'ndjson' && parser?.onMismatch === 'widen')
     complaints.push(`"land.parser.onMismatch" must not be "widen" ${here}: its columns stay as they begin`);
-  const file = fileSettings({ format, ...own, ...(compression ? { compression } : {}) }, complaints);
+  const file = fileOptions({ format, ...own, ...(compression ? { compression } : {}) }, complaints);
   const isText = format === 'ndjson' || format === 'csv';
   return { ...common, compression: isText ? around : 'none', ...(file ? { file } : {}) };
 }
 
-function fileSettings(options: FormatOptions, complaints: string[]): FormatSettings | undefined {
+function fileOptions(given: FormatOptions, complaints: string[]): FileOptions | undefined {
+  // One file a partition, however large.
+  const options = { ...given, targetBytes: Number.MAX_SAFE_INTEGER };
   try {
-    // One file a partition, however large.
-    return checkFormat({ ...options, targetBytes: Number.MAX_SAFE_INTEGER });
+    const { lineage, compression } = checkFormat(options);
+    return { ...options, lineage, compression };
   } catch (error) {
     complaints.push(`"land": ${(error as Error).message}`);
     return undefined;

@@ -66,7 +66,10 @@ export async function jobIsGone(task: NodeTask, record: JobRecord, deps: Refresh
 }
 
 /** @returns undefined if it failed, or if its outputs are no longer there: they are kept for two days */
-async function finishedJob(record: JobRecord, deps: RefreshDeps): Promise<FinishedJob | undefined> {
+export async function finishedJob(
+  record: JobRecord,
+  deps: Pick<RefreshDeps, 'objects'>,
+): Promise<FinishedJob | undefined> {
   if (record.outputs === undefined || record.spent) return undefined;
   const stored = await deps.objects.get(record.outputs);
   if (!stored) return undefined;

@@ -6,7 +6,7 @@ import { IngestError } from '../core/errors.ts';
 import { isObject, type JsonObject } from '../core/json.ts';
 import { type ExactValue, stringifyLossless } from '../core/lossless-json.ts';
 import { newRecordWriter } from '../formats/formats.ts';
-import type { FormatSettings } from '../formats/options.ts';
+import type { FormatOptions } from '../formats/options.ts';
 import { type ContentHash, nativeHash } from '../landing/content-hash.ts';
 import { ChunkBytes } from '../landing/encoder.ts';
 import { pathText } from '../landing/flat-manifest.ts';
@@ -53,7 +53,7 @@ export async function readRows(
 
 class RowsReading {
   readonly #options: ReadPartitionOptions;
-  readonly #file: FormatSettings;
+  readonly #file: FormatOptions;
   readonly #folder: string;
   readonly #label: string;
   readonly #hash: ContentHash = nativeHash();
@@ -76,7 +76,7 @@ class RowsReading {
   }
 
   async run(source: OpenSource): Promise<ReadResult> {
-    const { deadline, pipeline, warn } = this.#options;
+    const { deadline, pipeline } = this.#options;
     let records: ParsedRecords;
     try {
       records = await this.#records(source);
@@ -90,7 +90,7 @@ class RowsReading {
       const { rows, badRecords } = records.stats;
       const object = await this.#object.finish();
       const errors = await this.#aside.finish();
-      if (badRecords > 0) await warn(badRecordsText(this.#label, badRecords, errors?.key));
+      if (badRecords > 0) this.#tell(badRecords, errors?.key);
       return {
         sha256: this.#hash.hex(),
         bytes: this.#bytes,
@@ -213,6 +213,13 @@ class RowsReading {
     this.#bytes += data.length;
   }
 
+  /** Not with the run, which holds a few words: each of a million partitions may have some. */
+  #tell(badRecords: number, key: string | undefined): void {
+    const { log, metric } = this.#options;
+    log.warn(key ? 'bad records were set aside' : 'bad records were dropped', { badRecords, ...(key ? { key } : {}) });
+    metric('BadRecords', badRecords);
+  }
+
   #readRun(): ReadRun {
     return readRunOf(this.#options, {
       resumeAtByte: 0,
@@ -240,9 +247,6 @@ class RowsReading {
     return new SourceError(new PartitionTooLongError(false, cause === undefined ? {} : { cause }));
   }
 }
-
-const badRecordsText = (label: string, count: number, key: string | undefined): string =>
-  `${label}: ${count === 1 ? '1 bad record was' : `${count} bad records were`} ${key ? `set aside in ${key}` : 'dropped'}`;
 
 /** A source of records yielded something else. */
 export class InvalidRecordError extends IngestError {

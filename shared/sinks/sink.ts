@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import { IngestError } from '../core/errors.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { Logger } from '../core/logger.ts';
+import type { EpochMs } from '../core/units.ts';
 import type { BadRecord } from '../parsers/parser.ts';
 import type { RecordBatch, Row, Schema } from '../records/schema.ts';
 
@@ -99,8 +100,9 @@ export interface SinkPartition {
   readonly fingerprint: string;
   readonly sha256: string;
   readonly sizeBytes: number;
-  /** The run that landed it. */
+  /** The run that landed it, and when. */
   readonly run: number;
+  readonly landedAt: EpochMs;
   /** In a feed: the path of the feed, and its generation if the listing named one. */
   readonly feed?: readonly string[];
   readonly generation?: string;

@@ -11,10 +11,11 @@ import type { Pipeline } from '../pipelines/define.ts';
 import { parserOf } from '../pipelines/rows.ts';
 import type { RecordBatch } from '../records/schema.ts';
 import { type PartitionRecords, PartitionRefusedError, type RowsWanted, type SinkPartition } from '../sinks/sink.ts';
+import type { UploadedVersion } from './store.ts';
 
 export function sinkPartition(
   path: readonly string[],
-  { fingerprint, sha256, bytes, run }: LeafEntry,
+  { fingerprint, sha256, bytes, run, at }: UploadedVersion,
   { feed, generation }: { readonly feed?: readonly string[] | undefined; readonly generation?: string | undefined },
 ): SinkPartition {
   return {
@@ -23,6 +24,7 @@ export function sinkPartition(
     sha256,
     sizeBytes: bytes,
     run,
+    landedAt: at,
     ...(feed ? { feed } : {}),
     ...(generation === undefined ? {} : { generation }),
   };

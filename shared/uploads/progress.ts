@@ -1,6 +1,6 @@
 import { addMs, type EpochMs, minutes, seconds } from '../core/units.ts';
 import { SinkTakenOverError } from '../sinks/sink.ts';
-import { REFUSALS_MAX, type Refusal, type SinkRecord, type SinkStore, type SinkTotals } from './store.ts';
+import type { SinkRecord, SinkStore, SinkTotals } from './store.ts';
 
 /** A holder that writes nothing for so long is taken for lost. */
 export const LEASE_MS = minutes(5);
@@ -70,10 +70,9 @@ export class Progress {
     await this.#keepIfDue();
   }
 
-  async refused(change: number, refusal: Refusal): Promise<void> {
-    const { refused, refusals } = this.#record;
-    await this.#write({ refused: refused + 1, refusals: [...refusals, refusal].slice(-REFUSALS_MAX) });
-    await this.done(change, {});
+  /** Told before it is written which: whoever goes on has to look. They are counted when the transition is over. */
+  async refuses(): Promise<void> {
+    await this.#write({ refused: this.#record.refused + 1 });
   }
 
   /** @throws {SinkTakenOverError} */

@@ -1,8 +1,19 @@
 import type { ErrorFacts } from '../core/errors.ts';
+import { sha256Hex } from '../core/ids.ts';
 import type { JsonObject, JsonValue } from '../core/json.ts';
 import { addMs, type DurationMs, type EpochMs } from '../core/units.ts';
 import { attributes } from '../nodes/store.ts';
-import { absent, anyOf, atMost, type Change, type Condition, equals, type Item, type Table } from '../tables/table.ts';
+import {
+  absent,
+  anyOf,
+  atMost,
+  type Change,
+  type Condition,
+  equals,
+  type Item,
+  present,
+  type Table,
+} from '../tables/table.ts';
 
 /** How far one sink of a pipeline is. */
 export interface SinkRecord {
@@ -11,7 +22,14 @@ export interface SinkRecord {
   /** What it has applied in full; absent before the first. */
   readonly applied?: AppliedManifest;
   /** What it is being brought to. */
-  readonly target?: AppliedManifest & { readonly began: EpochMs };
+  readonly target?: UploadTarget;
+  /** Somebody wants all of it uploaded again, whatever is applied. */
+  readonly anew?: boolean;
+  /** How often that was wanted: a transition of before is not met again. */
+  readonly rewinds?: number;
+  /** Somebody wants what was refused uploaded again; how often that was so. */
+  readonly redrive?: number;
+  readonly redrives?: number;
   /** So many changes of the transition, in their order, are in the sink. */
   readonly place: number;
   /** Changes behind that place that are in already. */
@@ -22,7 +40,7 @@ export interface SinkRecord {
   readonly kept?: JsonValue;
   /** In all transitions: what was uploaded, and what never can be. */
   readonly totals: SinkTotals;
-  /** Partitions that were refused and have not been uploaded since; the first of them by name. */
+  /** Partitions that were refused and have not been uploaded since, as of the last transition; some of them by name. */
   readonly refused: number;
   readonly refusals: readonly Refusal[];
   /** Told each time somebody wants the sink brought on, so that whoever does so does not miss it. */
@@ -43,6 +61,12 @@ export interface AppliedManifest {
   readonly publishedAt: EpochMs;
 }
 
+/** A newer manifest; or, of a redrive, the one that is applied, of which only what was refused is uploaded. */
+export interface UploadTarget extends AppliedManifest {
+  readonly began?: EpochMs;
+  readonly redrive?: number;
+}
+
 export interface SinkTotals {
   readonly partitions: number;
   readonly rows: number;
@@ -54,12 +78,30 @@ export interface SinkTotals {
 export interface Refusal {
   readonly path: readonly string[];
   readonly error: ErrorFacts;
+  /** The version that is in the sink all the same. */
+  readonly was?: UploadedVersion;
+}
+
+export interface UploadedVersion {
+  readonly fingerprint: string;
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly run: number;
+  readonly at: EpochMs;
+}
+
+/** A refused partition as it is kept: it stays until it is uploaded, or goes. */
+export interface RefusedPartition extends Refusal {
+  readonly run: number;
+  readonly refusedAt: EpochMs;
+  /** Uploaded by the redrive that is going on, which counts on its place in the list. */
+  readonly settled?: boolean;
 }
 
 export const NO_SINK_TOTALS: SinkTotals = { partitions: 0, rows: 0, bytes: 0, removed: 0, rejectedRows: 0 };
 export const REFUSALS_MAX = 20;
 
-/** In the table `runs`, beside a pipeline's runs: one item a sink, under `sink#<name>`. */
+/** In the table `runs`, beside a pipeline's runs: one item a sink, under `sink#<name>`, and one a partition it has refused. */
 export class SinkStore {
   readonly #table: Table;
 
@@ -139,6 +181,33 @@ export class SinkStore {
     return this.#update(pipeline, sink, { set: { ...fields, pipeline, sink }, remove: clears }, [idle]);
   }
 
+  /** The partitions that a sink has refused, in an order that stays. */
+  async *refused(pipeline: string, sink: string): AsyncGenerator<RefusedPartition> {
+    const prefix = refusedPrefix(sink);
+    for await (const page of this.#table.query(pipeline, { from: prefix, to: `${prefix}~` }))
+      yield* page.map((item) => item as unknown as RefusedPartition);
+  }
+
+  async refusal(pipeline: string, sink: string, path: readonly string[]): Promise<RefusedPartition | undefined> {
+    const item = await this.#table.get(refusedKey(pipeline, sink, path));
+    return item && (item as unknown as RefusedPartition);
+  }
+
+  async refuse(pipeline: string, sink: string, refused: RefusedPartition): Promise<void> {
+    const { was } = refused;
+    const change = { set: attributes(refused), remove: was ? ['settled'] : ['settled', 'was'] };
+    await this.#table.update(refusedKey(pipeline, sink, refused.path), change);
+  }
+
+  /** Uploaded by a redrive: off the list when that is over. */
+  async settle(pipeline: string, sink: string, path: readonly string[]): Promise<void> {
+    await this.#table.update(refusedKey(pipeline, sink, path), { set: { settled: true } }, [present('path')]);
+  }
+
+  async forgetRefusal(pipeline: string, sink: string, path: readonly string[]): Promise<void> {
+    await this.#table.delete(refusedKey(pipeline, sink, path));
+  }
+
   async #update(pipeline: string, sink: string, change: Change, condition: Condition) {
     const item = await this.#table.update(itemKey(pipeline, sink), change, condition);
     return item && asSink(item);
@@ -146,6 +215,11 @@ export class SinkStore {
 }
 
 const SINK = 'sink#';
+const refusedPrefix = (sink: string) => `refused#${sink}#`;
+const refusedKey = (pipeline: string, sink: string, path: readonly string[]) => ({
+  pk: pipeline,
+  sk: `${refusedPrefix(sink)}${sha256Hex(JSON.stringify(path)).slice(0, 32)}`,
+});
 const itemKey = (pipeline: string, sink: string) => ({ pk: pipeline, sk: `${SINK}${sink}` });
 
 function asSink(item: Item): SinkRecord {

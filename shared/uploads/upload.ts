@@ -1,14 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Deadline } from '../core/deadline.ts';
-import { errorFacts, IngestError, isRetryable } from '../core/errors.ts';
+import { errorFacts, isRetryable } from '../core/errors.ts';
 import { type EpochMs, epochMs } from '../core/units.ts';
 import { pathText } from '../landing/flat-manifest.ts';
 import { latestKey } from '../landing/keys.ts';
 import { readLatest } from '../landing/manifest.ts';
+import { ParseError } from '../parsers/errors.ts';
 import type { Pipeline } from '../pipelines/define.ts';
 import {
   type Generation,
+  PartitionRefusedError,
   type SinkSession,
   SinkStartOverError,
   SinkTakenOverError,
@@ -16,12 +18,14 @@ import {
   type StreamSink,
   type Transition,
 } from '../sinks/sink.ts';
+import { changesAnew, refusedChanges, type UploadChange } from './changes.ts';
 import type { UploadDeps } from './deps.ts';
 import { type ManifestChange, manifestChanges } from './diff.ts';
 import { findLeaf, landedBytes, recordsOf, rowsOf, sinkPartition } from './partition.ts';
 import { LEASE_MS, Progress } from './progress.ts';
+import { Refusals } from './refusals.ts';
 import { rejectRows } from './rejected.ts';
-import type { AppliedManifest, SinkRecord } from './store.ts';
+import type { AppliedManifest, SinkRecord, UploadedVersion, UploadTarget } from './store.ts';
 
 const PARALLEL = 4;
 
@@ -49,7 +53,9 @@ export async function bringOn(
   try {
     for (;;) {
       // What was begun is finished first; what only was meant to begin may as well be newer.
-      const target = hasBegun(record) ? record.target : await newestOf(pipeline.name, record, deps);
+      const target = hasBegun(record)
+        ? record.target
+        : ((await newestOf(pipeline.name, record, deps)) ?? redriveOf(record));
       if (!target) {
         const released = await deps.sinks.release(record, holder, { attempts: 0 });
         if (released) return 'up to date';
@@ -80,25 +86,31 @@ const hasBegun = ({ target, place, ahead, rows, kept }: SinkRecord): boolean =>
 /** @returns undefined if the sink has applied what is published */
 async function newestOf(
   pipeline: string,
-  { applied }: SinkRecord,
+  { applied, anew }: SinkRecord,
   deps: UploadDeps,
 ): Promise<AppliedManifest | undefined> {
   const latest = (await readLatest(deps.objects, latestKey(pipeline)))?.latest;
-  if (!latest || latest.run === applied?.run) return undefined;
+  if (!latest || (latest.run === applied?.run && !anew)) return undefined;
   const { run, manifest, publishedAt } = latest;
   return { run, manifest, publishedAt };
 }
+
+/** Once what is published is applied, what was refused of it may be tried again. */
+const redriveOf = ({ applied, redrive }: SinkRecord): UploadTarget | undefined =>
+  applied && redrive !== undefined ? { ...applied, redrive } : undefined;
 
 /** One transition, or the rest of it. */
 class Upload {
   readonly #pipeline: Pipeline;
   readonly #sink: StreamSink;
-  readonly #target: AppliedManifest;
+  readonly #target: UploadTarget;
   readonly #deadline: Deadline;
   readonly #stopWithinMs: number;
   readonly #deps: UploadDeps;
   readonly #progress: Progress;
-  readonly #before: AppliedManifest | undefined;
+  readonly #refusals: Refusals;
+  /** What was applied, if that counts. */
+  #before: AppliedManifest | undefined;
   readonly #stop = new AbortController();
   #folder = '';
 
@@ -106,7 +118,7 @@ class Upload {
     pipeline: Pipeline,
     sink: StreamSink,
     record: SinkRecord,
-    target: AppliedManifest,
+    target: UploadTarget,
     holder: string,
     deadline: Deadline,
     stopWithinMs: number,
@@ -118,10 +130,11 @@ class Upload {
     this.#deadline = deadline;
     this.#stopWithinMs = stopWithinMs;
     this.#deps = deps;
-    this.#before = record.applied;
+    this.#before = record.anew ? undefined : record.applied;
     const strict = sink.guarantee !== 'idempotent by key';
     const now = () => epochMs(deps.clock());
     this.#progress = new Progress(record, { store: deps.sinks, holder, strict, now });
+    this.#refusals = new Refusals(deps.sinks, this.#progress, target.redrive !== undefined);
   }
 
   get record(): SinkRecord {
@@ -130,11 +143,12 @@ class Upload {
 
   async run(): Promise<'applied' | 'out of time'> {
     const { record } = this.#progress;
-    const isSame = record.target?.run === this.#target.run;
+    const isSame = record.target?.run === this.#target.run && record.target.redrive === this.#target.redrive;
     const began = (isSame ? record.target?.began : undefined) ?? epochMs(this.#deps.clock());
     if (!isSame) await this.#progress.keep({ target: { ...this.#target, began } });
+    if (this.#before && !(await this.#isKept(this.#before))) await this.#forgetApplied();
     // Nothing is other than it was: the sink has only to know that it has applied this run.
-    if (this.#before?.manifest !== this.#target.manifest) {
+    if (this.#isRedrive || this.#before?.manifest !== this.#target.manifest) {
       this.#folder = await mkdtemp(join(this.#deps.spoolFolder, 'landfall-sink-'));
       try {
         if (!(await this.#apply())) return 'out of time';
@@ -145,22 +159,47 @@ class Upload {
     this.#progress.restart();
     const { run, manifest, publishedAt } = this.#target;
     const applied = { run, manifest, publishedAt };
-    await this.#progress.keep({ applied, attempts: 0 }, ['target', 'kept', 'error', 'failedAt']);
-    this.#deps.log.info('a sink has applied a manifest', this.#facts());
+    const asked = this.#isRedrive ? 'redrive' : 'anew';
+    const counted = await this.#refusals.counted();
+    await this.#progress.keep({ applied, attempts: 0, ...counted }, ['target', 'kept', 'error', 'failedAt', asked]);
+    this.#deps.log.info('a sink has applied a manifest', { ...this.#facts(), refused: counted.refused });
+    await this.#refusals.forgetSettled();
     return 'applied';
+  }
+
+  async #isKept({ manifest }: AppliedManifest): Promise<boolean> {
+    return (await this.#deps.objects.head(manifest)) !== undefined;
+  }
+
+  /** It lagged so long that nobody can tell any more what has changed since: it begins anew. */
+  async #forgetApplied(): Promise<void> {
+    this.#deps.log.warn('what a sink has applied is not kept any more: all is uploaded again', this.#facts());
+    this.#before = undefined;
+    this.#progress.restart();
+    const { rewinds = 0 } = this.#progress.record;
+    await this.#progress.keep({ rewinds: rewinds + 1 }, ['applied', 'kept']);
+  }
+
+  get #isRedrive(): boolean {
+    return this.#target.redrive !== undefined;
   }
 
   /** @returns false if time ran out */
   async #apply(): Promise<boolean> {
+    const { rewinds, redrive } = { ...this.#progress.record, ...this.#target };
+    const from = this.#isRedrive ? `${redrive}+${this.#target.run}` : `${this.#before?.run ?? 0}`;
     const transition: Transition = {
       ...(this.#before ? { fromRun: this.#before.run } : {}),
       toRun: this.#target.run,
-      id: `${this.#pipeline.name}/${this.#sink.name}/${this.#before?.run ?? 0}-${this.#target.run}`,
+      id: `${this.#pipeline.name}/${this.#sink.name}/${rewinds ? `${rewinds}~` : ''}${from}-${this.#target.run}`,
     };
     const session = await this.#open();
     try {
       await session.begin?.(transition);
-      if (!(await this.#changes(session))) return false;
+      if (!(await this.#changes(session))) {
+        await this.#progress.keep({});
+        return false;
+      }
       await session.commit?.();
       return true;
     } catch (error) {
@@ -178,6 +217,7 @@ class Upload {
   /** What can be tried again goes on with what was begun, and so does what nobody can tell whether it is in. */
   async #isGivenUp(error: unknown): Promise<boolean> {
     if (error instanceof SinkTakenOverError || error instanceof SinkUndecidedError) return false;
+    if (this.#deadline.signal.aborted) return false;
     const startsOver = error instanceof SinkStartOverError;
     if (!startsOver && isRetryable(error)) return false;
     if (!startsOver && !this.#sink.atomic) return true;
@@ -216,8 +256,7 @@ class Upload {
     const lanes = new Map<string, Promise<void>>();
     let failure: { readonly error: unknown } | undefined;
     let number = 0;
-    const before = this.#sink.whole ? undefined : this.#before?.manifest;
-    for await (const change of manifestChanges(this.#deps.objects, before, this.#target.manifest)) {
+    for await (const change of this.#steps()) {
       const at = number++;
       if (this.#progress.isDone(at)) continue;
       if (failure || this.#isOutOfTime()) break;
@@ -241,11 +280,21 @@ class Upload {
     return !this.#isOutOfTime();
   }
 
+  #steps(): AsyncIterable<UploadChange> {
+    const { objects } = this.#deps;
+    const { manifest } = this.#target;
+    if (this.#isRedrive) return refusedChanges(objects, manifest, this.#refusals.all());
+    if (this.#sink.whole) return changesAnew(objects, undefined, manifest);
+    const { anew, applied } = this.#progress.record;
+    if (anew) return changesAnew(objects, applied?.manifest, manifest);
+    return manifestChanges(objects, this.#before?.manifest, manifest);
+  }
+
   #isOutOfTime(): boolean {
     return this.#deadline.signal.aborted || this.#deadline.remainingMs() < this.#stopWithinMs;
   }
 
-  async #change(at: number, change: ManifestChange, session: SinkSession): Promise<void> {
+  async #change(at: number, change: UploadChange, session: SinkSession): Promise<void> {
     switch (change.kind) {
       case 'begin generation':
         await session.beginGeneration?.(this.#generation(change));
@@ -254,18 +303,29 @@ class Upload {
         await session.finishGeneration?.(this.#generation(change));
         return this.#progress.done(at, {});
       case 'remove': {
-        const partition = sinkPartition(change.path, change.was, change);
-        const { records } = recordsOf(this.#pipeline, change.path);
-        await session.remove?.({ ...partition, records, isReplaced: change.isReplaced });
-        return this.#progress.done(at, { removed: 1 });
+        const refused = await this.#refusals.of(change.path);
+        // What was refused may never have been there.
+        const was = refused ? refused.was : change.was;
+        if (was) {
+          const partition = sinkPartition(change.path, was, change);
+          const { records } = recordsOf(this.#pipeline, change.path);
+          await session.remove?.({ ...partition, records, isReplaced: change.isReplaced });
+        }
+        if (refused) await this.#refusals.settle(change.path);
+        return this.#progress.done(at, was ? { removed: 1 } : {});
       }
+      case 'gone':
+        await this.#refusals.settle(change.path);
+        return this.#progress.done(at, {});
       case 'upload':
         return this.#upload(at, change, session);
     }
   }
 
   async #upload(at: number, change: ManifestChange & { kind: 'upload' }, session: SinkSession): Promise<void> {
-    const { path, entry, was, feed } = change;
+    const { path, entry, feed } = change;
+    const refused = await this.#refusals.of(path);
+    const was: UploadedVersion | undefined = refused ? refused.was : change.was;
     const { objects } = this.#deps;
     const { records, parser } = recordsOf(this.#pipeline, path, entry);
     const signal = AbortSignal.any([this.#deadline.signal, this.#stop.signal]);
@@ -300,10 +360,13 @@ class Upload {
       if (!isOfPartition(error) || feed || this.#sink.atomic) throw error;
       const facts = errorFacts(error, this.#deps.redactor.redact);
       this.#deps.log.error('a sink refuses a partition', { ...this.#facts(), path, error: facts });
-      return this.#progress.refused(at, { path, error: facts });
+      const refusal = { error: facts, was, run: this.#target.run, at: epochMs(this.#deps.clock()) };
+      await this.#refusals.add(path, refusal);
+      return this.#progress.done(at, {});
     }
     // What was told to stop may have stopped anywhere.
     if (signal.aborted) return;
+    if (refused) await this.#refusals.settle(path);
     await this.#progress.done(at, { partitions: 1, bytes: entry.bytes, ...counts });
   }
 
@@ -330,9 +393,7 @@ class Upload {
 
 /** What is wrong with one partition says nothing of the others. */
 const isOfPartition = (error: unknown): boolean =>
-  error instanceof IngestError &&
-  !error.retryable &&
-  (error.name === 'PartitionRefusedError' || error.name.startsWith('Parse'));
+  error instanceof PartitionRefusedError || error instanceof ParseError;
 
 export const shownSink = (pipeline: string, sink: string, path: readonly string[]): string =>
   `${pipeline} → ${sink}: ${pathText(path)}`;

@@ -4,10 +4,16 @@ import { readLatest } from '../landing/manifest.ts';
 import type { Pipeline } from '../pipelines/define.ts';
 import type { StreamUploadMessage } from '../queue/messages.ts';
 import { messageJson } from '../queue/outgoing.ts';
+import type { RunStore } from '../runs/store.ts';
 import type { StreamSink } from '../sinks/sink.ts';
 import type { UploadDeps } from './deps.ts';
+import type { SinkRecord } from './store.ts';
 
 type WakeDeps = Pick<UploadDeps, 'queues' | 'objects' | 'sinks' | 'clock' | 'log'>;
+
+/** Nothing newer is published, and nobody wants any of it uploaded again. */
+const isUpToDate = (record: SinkRecord | undefined, run: number): boolean =>
+  record?.applied?.run === run && !record.target && !record.anew && record.redrive === undefined;
 
 /** Tells the sinks of a pipeline that there is a new manifest. */
 export async function wakeSinks({ name, sinks }: Pipeline, { queues }: Pick<WakeDeps, 'queues'>): Promise<void> {
@@ -31,7 +37,7 @@ export async function laggingSinks(
   const lagging: StreamSink[] = [];
   for (const sink of pipeline.sinks) {
     const record = await deps.sinks.get(pipeline.name, sink.name);
-    const isThere = record?.applied?.run === latest.run && !record.target;
+    const isThere = isUpToDate(record, latest.run);
     const hasFailed = record?.holder === undefined && (record?.failedAt ?? 0) >= latest.publishedAt;
     if (!isThere && !hasFailed) lagging.push(sink);
   }
@@ -52,7 +58,7 @@ export async function sweepSinks(pipeline: Pipeline, deps: WakeDeps): Promise<nu
   let sent = 0;
   for (const sink of pipeline.sinks) {
     const record = await deps.sinks.get(pipeline.name, sink.name);
-    if (record?.applied?.run === latest.run && !record.target) continue;
+    if (isUpToDate(record, latest.run)) continue;
     if ((record?.leasedUntil ?? 0) > now) continue;
     const failed = record?.error && !record.error.retryable;
     const since = Math.max(latest.publishedAt, record?.updatedAt ?? 0, record?.failedAt ?? 0);
@@ -67,20 +73,26 @@ export async function sweepSinks(pipeline: Pipeline, deps: WakeDeps): Promise<nu
 export const HELD_DAYS = 30;
 
 /**
- * The newest run whose garbage a pipeline's sinks can do without: what they have applied and go on from is kept for them, for a
- * while. One that lags further is an alarm, and begins anew when it comes back.
+ * The newest run whose garbage a pipeline's sinks can do without: what they have applied, or are being brought to first, is where
+ * they go on from, and is kept for them for a while. One that lags further is an alarm, and begins anew when it comes back.
  */
-export async function heldBySinks({ name, sinks }: Pipeline, { sinks: store, clock, log }: WakeDeps): Promise<number> {
+export async function heldBySinks(
+  { name, sinks }: Pipeline,
+  { sinks: store, runs, clock, log }: WakeDeps & { readonly runs: Pick<RunStore, 'record'> },
+): Promise<number> {
   let upTo = Number.POSITIVE_INFINITY;
   for (const { name: sink } of sinks) {
-    const { applied } = (await store.get(name, sink)) ?? {};
-    if (!applied) continue;
-    if (clock().getTime() - applied.publishedAt > hours(24 * HELD_DAYS)) {
-      log.error('a sink lags so far that nothing is kept for it any more', { pipeline: name, sink, run: applied.run });
+    const { applied, target } = (await store.get(name, sink)) ?? {};
+    const needed = applied ?? target;
+    if (!needed) continue;
+    // A pipeline that is idle leaves nobody behind: a sink lags since the run after its own began.
+    const since = (await runs.record(name, needed.run + 1))?.startedAt;
+    if (since !== undefined && clock().getTime() - since > hours(24 * HELD_DAYS)) {
+      log.error('a sink lags so far that nothing is kept for it any more', { pipeline: name, sink, run: needed.run });
       log.error('metric', { metric: 'SinksTooFarBehind', value: 1 });
       continue;
     }
-    upTo = Math.min(upTo, applied.run);
+    upTo = Math.min(upTo, needed.run);
   }
   return upTo;
 }

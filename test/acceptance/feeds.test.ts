@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { ReadRun } from '../../shared/connectors/connector.ts';
 import { days, hours } from '../../shared/core/units.ts';
 import { giveUp, redrive } from '../../shared/operations/control.ts';
 import { isUpload, isWrite, once } from '../support/faults.ts';
@@ -251,6 +252,30 @@ describe('a gap', () => {
     expect(await shown(world)).toEqual(['0', '1', '3', '4']);
     expect(run.state).not.toBe('FAILED');
     expect((await world.refresh()).state).toBe('SUCCEEDED');
+  });
+
+  it('leaves nothing of what was read of it', async () => {
+    const world = aFeed({ sizes: { segmentBytes: 100 } });
+    world.source.leaf('f/0', 'v0', {
+      bytes: async function* (run: ReadRun) {
+        yield 'x'.repeat(1000);
+        await run.checkpoint(1);
+        throw new Error('not today');
+      },
+    });
+    add(world, 1, 2);
+    await world.refresh();
+    const before = world.objects.keys('p/data/').length;
+
+    expect(await giveUp(PIPELINE, ['f/0'], world.deps())).toBe(1);
+    await world.refresh();
+    world.time.advance(hours(25));
+    await world.sweep();
+
+    expect(before).toBe(2);
+    const { partitions } = await world.flat();
+    expect(world.objects.keys('p/data/')).toEqual(partitions.flatMap(({ objects }) => objects.map(({ key }) => key)));
+    expect(partitions.map(({ name }) => name)).toEqual(['1']);
   });
 
   it('is tried again by redrive', async () => {

@@ -59,25 +59,35 @@ async function hasLanded(place: Workplace): Promise<void> {
   throw new Error('nothing landed');
 }
 
-describe('landfall example', { timeout: 60_000 }, () => {
-  it('lands the datasets from a folder and over HTTP, and reads nothing the second time', async () => {
+describe('landfall example', { timeout: 120_000 }, () => {
+  it('lands real files and Canvas tables, goes on when the data moves on, and reads nothing the second time', async () => {
     const place = new Workplace();
     const args = ['example', '--home', place.path('home'), '--port', String(await freePort())];
+    const of = (out: string, pipeline: string) => rows(out).filter(([name]) => name === pipeline);
 
     const first = await start(args).ended;
     const second = await start(args).ended;
 
     expect(first).toMatchObject({ code: 0, err: '' });
-    const [header, files, http] = rows(first.out);
-    expect(header!.slice(0, 8)).toEqual('pipeline run new changed unchanged removed failed bytes'.split(' '));
-    expect(files![0]).toBe('vega-files');
+    expect(rows(first.out)[0]!.slice(0, 8)).toEqual(
+      'pipeline run new changed unchanged removed failed bytes'.split(' '),
+    );
+    const [[files], [http]] = [of(first.out, 'vega-files'), of(first.out, 'vega-http')];
     expect(Number(files![2])).toBeGreaterThan(60);
     expect(http!.slice(2, 8)).toEqual(files!.slice(2, 8));
+    // Sixteen tables, each with its schema beside its snapshot; then what changed of each that did.
+    const [snapshot, changes] = of(first.out, 'canvas');
+    expect(snapshot!.slice(1, 7)).toEqual(['1', '32', '0', '0', '0', '0']);
+    expect(changes!.slice(1, 2)).toEqual(['2']);
+    expect(Number(changes![2])).toBeGreaterThan(10);
+    expect(changes!.slice(3, 7)).toEqual(['0', '32', '0', '0']);
+    expect(first.out).toMatch(/^users +20\S+\.273Z +\S+ +2,\d\d\d +2 .* SUCCEEDED .* what changed since 20\S+\.273Z$/m);
     expect(first.out).toContain(place.path('home', 'objects', 'vega-http', 'latest.json'));
     expect(first.out).not.toContain('nothing was read');
     expect(second).toMatchObject({ code: 0, err: '' });
-    expect(rows(second.out)[1]!.slice(1, 8)).toEqual(['2', '0', '0', files![2], '0', '0', '0 B']);
-    expect(second.out).toContain('Nothing is new or changed: nothing was read.');
+    expect(of(second.out, 'vega-files')[0]!.slice(1, 8)).toEqual(['2', '0', '0', files![2], '0', '0', '0 B']);
+    expect(of(second.out, 'canvas')[0]!.slice(2, 4)).toEqual(['0', '0']);
+    expect(second.out).toContain('Nothing was new or changed at first: nothing was read.');
   });
 
   it('names the option when its port is taken', async () => {

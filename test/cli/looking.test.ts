@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { QUEUE_NAMES } from '../../shared/queue/queue.ts';
 import { Workplace } from '../support/terminal.ts';
 
 describe('landfall plan', () => {
@@ -101,10 +102,7 @@ describe('landfall status', () => {
           },
         ],
         queues: Object.fromEntries(
-          ['list-objects', 'read-bytes', 'finish-refresh'].map((queue) => [
-            queue,
-            { visible: 0, inFlight: 0, delayed: 0, dead: 0 },
-          ]),
+          QUEUE_NAMES.map((queue) => [queue, { visible: 0, inFlight: 0, delayed: 0, dead: 0 }]),
         ),
         invalid: [expect.stringContaining('broken.mjs does not define a pipeline')],
       },

@@ -20,10 +20,15 @@ const COMMANDS = [
   'resume',
   'reset',
   'sweep',
+  'jobs',
+  'connector run',
+  'connector list',
+  'serve',
   'dap list',
   'dap schema',
   'dap snapshot',
   'dap incremental',
+  'dap status',
   'emulate dap',
 ];
 

@@ -64,10 +64,10 @@ describe.each(['list-objects', 'poll-job', 'read-bytes', 'finish-refresh', 'stre
     it('says in JSON what is wrong with an event by hand', async () => {
       vi.restoreAllMocks();
 
-      const { errorType, errorMessage } = await failureOf(() => invoke({ pipeline: 'calendar', run: -1 }));
+      const { errorType, errorMessage } = await failureOf(() => invoke({ pipeline: 'calendar', run: -1, sink: -1 }));
 
       expect(errorType).toBe('InvalidMessageError');
-      expect(errorMessage).toMatchObject({ code: 'InvalidMessage', message: expect.stringContaining('run must be') });
+      expect(errorMessage).toMatchObject({ code: 'InvalidMessage', message: expect.stringMatching(/(run|sink) must be/) });
     });
   },
 );

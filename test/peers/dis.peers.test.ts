@@ -291,6 +291,113 @@ describe('our client', () => {
   });
 });
 
+/** Without what differs from one server, and from one moment, to the next. */
+function unmarked(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(unmarked);
+  if (typeof value !== 'object' || value === null) return value ?? null;
+  const own =
+    /^(id|streamId|taskId|appId|\w*[Cc]ursor|createdAt|updatedAt|timestamp|createTimestamp|lastTransferTimestamp)$/;
+  const known = Object.entries(value).filter(([, member]) => member !== null);
+  return Object.fromEntries(known.map(([name, member]) => [name, own.test(name) ? 'its own' : unmarked(member)]));
+}
+
+describe('every method of the seed', () => {
+  it('comes to the same by otcextensions on one server and by our client on another', async () => {
+    const peer = new PeerClient('otcextensions_calls.py', server);
+    client = peer;
+    await using second = await startDisServer({ scalingLimits: { down: 10 } });
+    const { accessKey, secretKey } = second.credentials;
+    await using ours = new DisClient({
+      endpoint: second.endpoint,
+      region: second.region,
+      credentials: { accessKey, secretKey },
+    });
+    const called = new Set<string>();
+    /** Theirs is in ours, which may tell more. */
+    const same = async (
+      method: string,
+      args: readonly unknown[],
+      kwargs: object,
+      own: () => Promise<unknown> | AsyncIterable<unknown>,
+    ) => {
+      called.add(method);
+      const theirs = await peer.ok(method, args, kwargs);
+      const given = own();
+      const mine = Symbol.asyncIterator in given ? await Array.fromAsync(given) : await given;
+      const told = unmarked(theirs === null || theirs === undefined ? null : toldBy(theirs));
+      const answer = unmarked(comparable(mine));
+      if (told === null) expect(answer, method).toBeNull();
+      else if (Array.isArray(told)) expect(answer, method).toMatchObject(told);
+      else expect(answer, method).toMatchObject(told as object);
+      return { theirs, mine };
+    };
+    const stream = { name: 's', partition_count: 2, data_duration: 48, stream_type: 'COMMON' };
+    const ofOurs = { name: 's', partitionCount: 2, dataDuration: 48, streamType: 'COMMON' } as const;
+    const records = ['hello world!', 'h\u00e9llo w\u00f6rld!', 'a third one'].map((text, at) => ({
+      theirs: { data: base64(text), partition_id: String(at % 2), partition_key: `key ${at}` },
+      ours: { data: text, partitionId: at % 2, partitionKey: `key ${at}` },
+    }));
+    const obs = {
+      ...{ task_name: 'task', agency_name: 'agency', obs_bucket_path: 'bucket', deliver_time_interval: 30 },
+      ...{ consumer_strategy: 'TRIM_HORIZON', file_prefix: 'p', record_delimiter: '|' },
+    };
+    const ofObs = {
+      ...{ taskName: 'task', agencyName: 'agency', obsBucketPath: 'bucket', deliverTimeInterval: 30 },
+      ...({ consumerStrategy: 'TRIM_HORIZON', filePrefix: 'p', recordDelimiter: '|' } as const),
+    };
+    const checkpoint = { stream_name: 's', app_name: 'reader', partition_id: '0', sequence_number: '1', metadata: 'm' };
+    const ofCheckpoint = { streamName: 's', appName: 'reader', partitionId: '0', sequenceNumber: '1', metadata: 'm' };
+
+    await same('create_stream', [], stream, () => ours.createStream(ofOurs));
+    const theirs = records.map((one) => one.theirs);
+    const own = records.map((one) => one.ours);
+    // Theirs repeats what it was called with.
+    await same('upload_data', ['s'], { records: theirs }, async () => ({
+      streamName: 's',
+      ...(await ours.uploadData('s', { records: own })),
+    }));
+    await same('update_stream_partition', ['s', 3], {}, () => ours.updateStreamPartition('s', 3));
+    await same('get_stream', ['s'], {}, () => ours.getStream('s'));
+    await same('streams', [], {}, () => ours.streams());
+    const type = { 'cursor-type': 'TRIM_HORIZON' };
+    const cursors = await same('get_data_cursor', ['s', '0'], type, () =>
+      ours.getDataCursor('s', '0', { cursorType: 'TRIM_HORIZON' }),
+    );
+    const { partition_cursor: cursor } = cursors.theirs as { partition_cursor: string };
+    await same('download_data', [cursor], {}, async () => {
+      const { partitionCursor } = cursors.mine as { partitionCursor: string };
+      return (await ours.downloadData(partitionCursor)).records;
+    });
+    await same('create_app', [], { name: 'reader' }, () => ours.createApp({ name: 'reader' }));
+    await same('create_checkpoint', [], checkpoint, () => ours.createCheckpoint(ofCheckpoint));
+    await same('get_checkpoint', ['s', 'reader', '0'], {}, () => ours.getCheckpoint('s', 'reader', '0'));
+    await same('apps', [], {}, () => ours.apps());
+    await same('get_app', ['reader'], {}, () => ours.getApp('reader'));
+    await same('app_consumptions', ['s', 'reader'], {}, () => ours.appConsumptions('s', 'reader'));
+    await same('delete_checkpoint', ['s', 'reader', '0'], {}, () => ours.deleteCheckpoint('s', 'reader', '0'));
+    await same('app_consumptions', ['s', 'reader'], {}, () => ours.appConsumptions('s', 'reader'));
+    const descriptor = { destination_type: 'OBS', obs_destination_descriptor: obs };
+    await same('create_dump_task', ['s'], descriptor, () =>
+      ours.createDumpTask('s', { obsDestinationDescriptor: ofObs }),
+    );
+    const tasks = await same('dump_tasks', ['s'], {}, () => ours.dumpTasks('s'));
+    const [theirTask] = tasks.theirs as { task_id: string }[];
+    const [ourTask] = tasks.mine as { taskId: string }[];
+    await same('pause_dump_task', ['s', [theirTask!.task_id]], {}, () => ours.pauseDumpTask('s', ourTask!.taskId));
+    await same('get_dump_task', ['s', 'task'], {}, () => ours.getDumpTask('s', 'task'));
+    await same('start_dump_task', ['s', [theirTask!.task_id]], {}, () => ours.startDumpTask('s', ourTask!.taskId));
+    await Promise.all([server.advance(30_000), second.advance(30_000)]);
+    await same('get_dump_task', ['s', 'task'], {}, () => ours.getDumpTask('s', 'task'));
+    await same('delete_dump_task', ['s', 'task'], {}, () => ours.deleteDumpTask('s', 'task'));
+    await same('delete_app', ['reader'], {}, () => ours.deleteApp('reader'));
+    await same('apps', [], {}, () => ours.apps());
+    await same('delete_stream', ['s'], {}, () => ours.deleteStream('s'));
+    await same('streams', [], {}, () => ours.streams());
+
+    expect([...called].sort()).toEqual([...SEED_METHODS].sort());
+  });
+});
+
 describe.each([
   ['V11-HMAC-SHA256', 'json', 'v11'],
   ['SDK-HMAC-SHA256', 'json', 'sdk'],

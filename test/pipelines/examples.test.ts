@@ -28,7 +28,7 @@ describe('the examples', () => {
     const loaded = await Promise.all((await pipelines.names()).map((name) => pipelines.get(name)));
 
     expect(new Set(loaded.map(({ source }) => source.type))).toEqual(
-      new Set(['files', 'http', 's3', 'google-sheets', 'code', 'dap']),
+      new Set(['files', 'http', 's3', 'google-sheets', 'code', 'dap', 'dis', 'maxcompute']),
     );
   });
 

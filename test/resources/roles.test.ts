@@ -2,10 +2,14 @@ import { createRequire } from 'node:module';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { builtInConnectors } from '../../shared/connectors/async/built-in/built-in.ts';
 import { JobGoneError } from '../../shared/connectors/connector.ts';
+import { hours } from '../../shared/core/units.ts';
 import { landfallRefreshPorts } from '../../shared/operations/refresh-ports.ts';
+import { redriveSink } from '../../shared/operations/sinks.ts';
+import { PartitionRefusedError } from '../../shared/sinks/sink.ts';
 import { startRefresh } from '../../shared/steps/start-refresh.ts';
 import { once, type PortCall } from '../support/faults.ts';
 import { History } from '../support/history.ts';
+import { MemorySink } from '../support/memory-sink.ts';
 import { withJob } from '../support/scripted-jobs.ts';
 import { PIPELINE, World } from '../support/world.ts';
 
@@ -73,7 +77,7 @@ beforeAll(async () => {
     await history.walk().catch(() => {});
     calls.push(...history.world.calls);
   }
-  for (const world of [await stuckRun(), await failedRun(), await grownRun(), ...(await jobRuns())]) {
+  for (const world of [await stuckRun(), await failedRun(), await grownRun(), ...(await jobRuns()), await sinkRuns()]) {
     calls.push(...world.calls);
     world.close();
   }
@@ -157,13 +161,57 @@ async function jobRuns(): Promise<World[]> {
   return [plain, gone, refreshes];
 }
 
-describe('the role of each function', () => {
-  it.each(['list-objects', 'poll-job', 'read-bytes', 'finish-refresh', 'sweep'])('allows all that %s did', (name) => {
-    const own = calls.filter(({ step }) => step === name);
+/** A sink that refuses a partition and a row, runs out of time, and is tried again; what lands is parsed on its way. */
+async function sinkRuns(): Promise<World> {
+  const sink = new MemorySink();
+  const own = sink.sink();
+  const rejecting: typeof own = {
+    ...own,
+    open: async (context) => {
+      const session = await own.open(context);
+      return {
+        ...session,
+        upload: async (partition) => {
+          await session.upload(partition);
+          await partition.reject([{ row: 0, reason: 'no', values: ['1'] }], { columns: [] });
+        },
+      };
+    },
+  };
+  const parser = { format: 'csv', header: false, badRecords: 'quarantine', raggedRows: 'bad' } as const;
+  const world = new World({ sinks: [rejecting], land: { format: 'ndjson', parser } });
+  for (const name of ['a', 'b', 'c']) world.source.leaf(name, 'v1', { bytes: '1,2\n3\n' });
+  let refuses = true;
+  sink.onCall = ({ call, path }) => {
+    if (call === 'upload' && path === 'b') world.time.advance(world.functionMs - 20_000);
+    if (refuses && call === 'upload' && path === 'a') throw new PartitionRefusedError('no');
+  };
+  await world.refresh();
+  await world.drain();
+  refuses = false;
+  await redriveSink(world.pipeline, rejecting, world.deps());
+  // Its message is lost; the sweep sends another.
+  world.tamper = () => [];
+  await world.drain();
+  world.source.remove('b');
+  await world.refresh();
+  world.tamper = (message) => [message];
+  world.time.advance(hours(2));
+  await world.sweep();
+  await world.drain();
+  return world;
+}
 
-    expect(own.length).toBeGreaterThan(20);
-    expect([...new Set(own.map(refused).filter((one) => one !== undefined))]).toEqual([]);
-  });
+describe('the role of each function', () => {
+  it.each(['list-objects', 'poll-job', 'read-bytes', 'finish-refresh', 'stream-upload', 'sweep'])(
+    'allows all that %s did',
+    (name) => {
+      const own = calls.filter(({ step }) => step === name);
+
+      expect(own.length).toBeGreaterThan(20);
+      expect([...new Set(own.map(refused).filter((one) => one !== undefined))]).toEqual([]);
+    },
+  );
 
   it('allows all that start-refresh did', async () => {
     const world = new World();

@@ -121,6 +121,8 @@ export class History {
   #ids = 0;
   #names = 0;
   #nextSweepAt: number;
+  /** How often a manifest was replaced before all became quiet. */
+  #swapsBefore = 0;
   #sweeps = 0;
   /** The step at which what has just changed in the source is as it was again. */
   #revertsAt = Number.POSITIVE_INFINITY;
@@ -225,7 +227,9 @@ export class History {
     this.#oracle.wrote(write);
     // A moment that matters: all below a node is planned and on its way, and nothing of it is complete.
     const isSent = write.table === 'nodes' && write.after?.state === 'SENT' && write.before?.state !== 'SENT';
-    if (isSent && this.#isActive() && this.#faults.strikes('cancel', CANCEL_WHEN_SENT)) this.#cancel();
+    // The more so where a feed has begun anew: what it showed is to stay until then.
+    const factor = isSent && (write.after?.feed as { generations?: unknown[] } | undefined)?.generations?.[1] ? 4 : 1;
+    if (isSent && this.#isActive() && this.#faults.strikes('cancel', CANCEL_WHEN_SENT * factor)) this.#cancel();
   }
 
   // The world at work
@@ -550,6 +554,7 @@ export class History {
   async #quietEnd(): Promise<void> {
     const world = this.#world;
     world.say(() => 'no more faults');
+    this.#swapsBefore = this.#oracle.swaps.length;
     this.#faults.on = false;
     this.#source.broken.clear();
     world.stepMs = 2;
@@ -646,8 +651,8 @@ export class History {
 
   /** Shortly before the grace of a manifest is over: its readers may still need it. */
   async #sweepBeforeGrace(): Promise<void> {
-    for (const swappedAt of this.#oracle.swaps.slice(-3)) {
-      const byMs = swappedAt + hours(GRACE_HOURS) - SKEW_MS - 60_000 - this.#world.now;
+    for (const swappedAt of this.#oracle.swaps.slice(0, this.#swapsBefore).slice(-3)) {
+      const byMs = swappedAt + hours(GRACE_HOURS) - SKEW_MS - 1000 - this.#world.now;
       if (byMs <= 0) continue;
       this.#passTime(byMs);
       this.#startSweep();

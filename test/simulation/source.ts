@@ -380,7 +380,8 @@ export function simulatedConnector(parts: ConnectorParts): BytesConnector<Source
       () => {
         if (faults.strikes('slow source')) world.now += Math.floor(random.next() * source.shape.latencyMs);
         if (faults.strikes('source fails')) throw new RetryableError(`the source is busy, says ${TOKEN}`);
-        if (reads !== undefined && faults.strikes('stays broken')) source.broken.add(reads);
+        const inFeed = reads !== undefined && isFeedName(reads.split(SEPARATOR).at(-2) ?? '');
+        if (reads !== undefined && faults.strikes('stays broken', inFeed ? 4 : 1)) source.broken.add(reads);
         if (faults.strikes('source refuses')) throw new SourceRefusedError(`the source refuses ${TOKEN}`);
       },
     );

@@ -36,7 +36,13 @@ class BreakingSession implements SqlSession {
 
   async transaction<T>(work: () => Promise<T>): Promise<T> {
     await this.query('BEGIN');
-    const result = await work();
+    let result: T;
+    try {
+      result = await work();
+    } catch (error) {
+      await this.query('ROLLBACK').catch(() => {});
+      throw error;
+    }
     await this.query('COMMIT');
     return result;
   }
@@ -48,13 +54,11 @@ class BreakingSession implements SqlSession {
   async #call<T>(work: () => Promise<T>): Promise<T> {
     this.calls += 1;
     if (this.calls > this.#at) throw new DatabaseConnectionError('the connection is gone');
-    const result = this.calls < this.#at || this.#carriesOut ? await work() : undefined;
-    if (this.calls === this.#at) {
-      // What the server does when it notices.
-      await this.#inner.query('ROLLBACK').catch(() => {});
-      throw new DatabaseConnectionError('the connection broke');
-    }
-    return result as T;
+    if (this.calls < this.#at) return work();
+    if (this.#carriesOut) await work().catch(() => {});
+    // What the server does when it notices.
+    await this.#inner.query('ROLLBACK').catch(() => {});
+    throw new DatabaseConnectionError('the connection broke');
   }
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { BucketStore } from '../../shared/buckets/store.ts';
 import type { AsyncConnector } from '../../shared/connectors/async/async-connector.ts';
-import type { Source } from '../../shared/connectors/connector.ts';
+import type { RecordsSource, Source } from '../../shared/connectors/connector.ts';
 import { type ConnectorService, connectorService } from '../../shared/connectors/service.ts';
 import { type Deadline, DeadlineError, RESERVE_MS } from '../../shared/core/deadline.ts';
 import { sha256Hex } from '../../shared/core/ids.ts';
@@ -14,7 +14,7 @@ import { minutes } from '../../shared/core/units.ts';
 import { JobStore } from '../../shared/jobs/store.ts';
 import { decompressed } from '../../shared/landing/decoder.ts';
 import type { FlatManifest } from '../../shared/landing/flat-manifest.ts';
-import { latestKey } from '../../shared/landing/keys.ts';
+import { compressionOfKey, latestKey } from '../../shared/landing/keys.ts';
 import { type LatestManifest, type LeafEntry, manifestLeaves, readLatest } from '../../shared/landing/manifest.ts';
 import { StorageError } from '../../shared/landing/objects.ts';
 import { type NodeRecord, NodeStore, type ShardKey } from '../../shared/nodes/store.ts';
@@ -68,7 +68,7 @@ export interface WorldOptions extends Partial<Omit<PipelineOptions, 'name' | 'so
   /** The value of every secret. */
   readonly credential?: string;
   /** In place of the scripted one. */
-  readonly from?: Source;
+  readonly from?: Source | RecordsSource;
   readonly time?: FakeClock;
 }
 
@@ -116,7 +116,7 @@ export class World {
   readonly #database = new SqliteDatabase(':memory:');
   readonly #spoolFolder = mkdtempSync(join(tmpdir(), 'landfall-world-'));
   readonly #credential: string;
-  readonly #source: Source | undefined;
+  readonly #source: Source | RecordsSource | undefined;
   readonly #commits = new Set<string>();
   #connectors: ConnectorService | undefined;
   #working: Process | undefined;
@@ -419,15 +419,17 @@ export class World {
 
   /** The bytes of an entry as the connector yielded them, from objects that are there and are what they are said to be. */
   async bytesOf(entry: LeafEntry): Promise<Buffer> {
-    const { compression } = this.pipeline.land;
     const pieces: Uint8Array[] = [];
     for (const { key, bytes, etag } of entry.objects) {
       const object = await this.objects.get(key);
       if (!object) throw new Error(`4: the manifest names ${key}, which is not there`);
       if (object.data.length !== bytes || object.etag !== etag) throw new Error(`4: ${key} is not what was landed`);
+      const compression = compressionOfKey(key, entry.name, entry.format);
       for await (const piece of decompressed(iterate([object.data]), compression)) pieces.push(piece);
     }
     const whole = Buffer.concat(pieces);
+    // A file of a format has other bytes than the source yielded.
+    if (entry.format) return whole;
     if (whole.length !== entry.bytes || sha256Hex(whole) !== entry.sha256)
       throw new Error(`4: the bytes of ${entry.name} are not what was read`);
     return whole;
@@ -444,7 +446,8 @@ export class World {
   async node(path: Path = ''): Promise<NodeRecord | undefined> {
     let node = await this.nodes.get(PIPELINE, (await this.runs.active(PIPELINE))!.root);
     for (const name of namesOf(path)) {
-      const item = (await this.children(node!)).find((child) => child.name === name && child.child);
+      if (!node) return undefined;
+      const item = (await this.children(node)).find((child) => child.name === name && child.child);
       if (!item) return undefined;
       node = await this.nodes.get(PIPELINE, item.child!);
     }

@@ -18,6 +18,7 @@ export interface Access {
 /**
  * Opens a session with the service for `work`, and closes it. Nothing is sent by this itself.
  *
+ * @param promise what Ctrl-C leaves behind, for people
  * @throws {InvalidCredentialsError} no client id or no secret
  * @throws {InvalidInputError} the base URL is none
  */
@@ -25,6 +26,7 @@ export async function withAccess(
   session: Session,
   options: NamespaceOptions,
   work: (access: Access) => Promise<number>,
+  promise = 'no half of a file stays',
 ): Promise<number> {
   // Loaded here, so that other commands start without it.
   const { Credentials, DapClient } = await import('../../../shared/clients/dap/index.ts');
@@ -44,7 +46,7 @@ export async function withAccess(
     };
     const client = checked(() => new DapClient(clientOptions));
     await using dap = client.open();
-    const signal = session.stopping.signal('Stopping: no half of a file stays.');
+    const signal = session.stopping.signal(`Stopping: ${promise}.`);
     return await work({ dap, signal, logger, showsProgress: !options.nonInteractive && !log.isOnConsole });
   } finally {
     log.close();

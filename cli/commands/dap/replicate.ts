@@ -54,16 +54,21 @@ function replicate(
   work: Work,
 ): Promise<number> {
   return withDatabase(session, options, (target) =>
-    withAccess(session, options, async (access) => {
-      const { SQLReplicator } = await import('../../../shared/sinks/sql/dap/replicator.ts');
-      const { dap, logger } = access;
-      const replicator = new SQLReplicator(dap, target, { mapping, logger });
-      return eachTable(session, access, options, operation, async (at) => {
-        const { namespace } = options;
-        const result = await work(replicator, namespace, at.table, progressOf(at, access));
-        await tell(session, { ...access, namespace }, at, result);
-      });
-    }),
+    withAccess(
+      session,
+      options,
+      async (access) => {
+        const { SQLReplicator } = await import('../../../shared/sinks/sql/dap/replicator.ts');
+        const { dap, logger } = access;
+        const replicator = new SQLReplicator(dap, target, { mapping, logger });
+        return eachTable(session, access, options, operation, async (at) => {
+          const { namespace } = options;
+          const result = await work(replicator, namespace, at.table, progressOf(at, access));
+          await tell(session, { ...access, namespace }, at, result);
+        });
+      },
+      'each table stays as it last was complete',
+    ),
   );
 }
 

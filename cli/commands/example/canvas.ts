@@ -16,6 +16,9 @@ export async function canvasExample(home: string): Promise<Example> {
     rows: ROWS,
     firstCommitAt: FIRST_COMMIT_AT,
     jobSpeed: Number.POSITIVE_INFINITY,
+    // Where nothing is new, nothing is to land: neither a file without rows nor the last record once more.
+    whenEmpty: 'no file',
+    boundary: '(since, until]',
   });
   const { clientId, clientSecret } = server.credentials;
   return {

@@ -11,6 +11,7 @@ import type { Opened, Session } from '../../session.ts';
 import { canvasExample } from './canvas.ts';
 import { datasetsExample } from './datasets.ts';
 import { disExample } from './dis.ts';
+import { maxComputeExample } from './maxcompute.ts';
 
 /** Pipelines with the servers they read from, all on this machine. */
 export interface Example {
@@ -30,7 +31,7 @@ const homeOf = ({ global, io }: Session): string => global.home ?? (io.env.LANDF
 export const exampleCommand = (act: Act): Command =>
   new Command('example')
     .description(
-      'run the example pipelines: real files from a folder and over HTTP, Canvas tables, a DIS stream (what npm start does)',
+      'run the example pipelines: real files from a folder and over HTTP, Canvas tables, a DIS stream, a MaxCompute table (what npm start does)',
     )
     .option('--port <port>', `of the local web server (default ${DEFAULT_PORT})`, wholeNumber(1, 65_535))
     .addHelpText('after', examples('example', 'example --port 8041 --home /tmp/landfall'))
@@ -41,6 +42,7 @@ export const exampleCommand = (act: Act): Command =>
           all.push(await datasetsExample(port));
           all.push(await canvasExample(homeOf(session)));
           all.push(await disExample(join(homeOf(session), 'example-dis')));
+          all.push(await maxComputeExample(join(homeOf(session), 'example-maxcompute')));
           for (const { env } of all) Object.assign(process.env, env);
           const opened = await session.open();
           const runs = await refresh(all, session, opened);

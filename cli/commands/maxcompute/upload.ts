@@ -66,13 +66,14 @@ type Kind = 'stream' | 'file' | 'ndjson';
 
 /** By its name, and for Arrow by its first bytes. */
 async function kindOf(file: string): Promise<Kind> {
-  if (/\.(ndjson|jsonl)$/i.test(file)) return 'ndjson';
-  if (!/\.(arrows?|ipc|feather)$/i.test(file))
+  const isLines = /\.(ndjson|jsonl)$/i.test(file);
+  if (!isLines && !/\.(arrows?|ipc|feather)$/i.test(file))
     throw new InvalidInputError(`${file}: a file must be .arrows, .arrow or .ndjson`);
   const handle = await open(file).catch((cause: unknown) => {
     throw new InvalidInputError(`${file} cannot be read`, { cause });
   });
   try {
+    if (isLines) return 'ndjson';
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(6), 0, 6, 0);
     return buffer.subarray(0, bytesRead).toString('latin1') === 'ARROW1' ? 'file' : 'stream';
   } finally {

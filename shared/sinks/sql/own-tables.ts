@@ -1,6 +1,7 @@
 import { type Schema, schemaFromJson, schemaToJson } from '../../records/schema.ts';
 import type { Dialect } from './dialect.ts';
 import type { TableName } from './names.ts';
+import { unlessRaced } from './raced.ts';
 import type { SqlRow, SqlSession } from './session.ts';
 
 export type MappingName = 'landfall' | 'reference';
@@ -60,8 +61,8 @@ export class OwnTables {
 
   /** Makes what is missing. */
   async prepare(): Promise<void> {
-    if (await this.#dialect.exists(this.#session, this.#name('drift'))) return;
-    for (const sql of definitions(this.#dialect)) await this.#session.execute(sql);
+    if (await this.exist()) return;
+    for (const sql of definitions(this.#dialect)) await unlessRaced(() => this.#session.execute(sql));
   }
 
   async exist(): Promise<boolean> {

@@ -10,6 +10,7 @@ import { referencePlan } from './mapping/reference.ts';
 import { ACTION_COLUMN, PARTITION_COLUMN, type TableName, TS_COLUMN } from './names.ts';
 import type { SqlDatabase } from './open.ts';
 import type { LoadKind, MappingName, OwnTables, TableState } from './own-tables.ts';
+import { unlessRaced } from './raced.ts';
 import {
   addForeignKeys,
   dropTypes,
@@ -251,8 +252,9 @@ export class SqlTable {
     const { session, dialect } = this.#db;
     const plan = this.#plan(state, target);
     const exists = await dialect.exists(session, this.#live);
+    for (const sql of dialect.createNamespace(this.table.namespace)) await unlessRaced(() => session.execute(sql));
+    if (state.mapping === 'reference') await unlessRaced(() => session.transaction(() => this.#reference.prepare()));
     await session.transaction(async () => {
-      for (const sql of dialect.createNamespace(this.table.namespace)) await session.execute(sql);
       if (state.mapping === 'reference') await prepareTypes(this.#db, plan, this.table);
       if (exists) {
         await alignTable(this.#db, this.#live, await this.#livePlan(state), plan);

@@ -425,6 +425,7 @@ describe('tables', () => {
       sizeBytes: 3456,
       isView: false,
       properties: { transactional: 'true' },
+      answeredAt: null,
     });
     expect(world.sent[0]).toMatchObject({ method: 'GET', path: '/api/projects/demo_project/tables/orders' });
   });

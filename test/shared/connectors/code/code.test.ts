@@ -163,8 +163,8 @@ describe('code', () => {
     ['context', { context: undefined }, '"context" is required'],
     ['the listing', { listObjects: undefined }, '"listObjects" (or "list_objects") is required: a function'],
     ['the read', { readBytes: undefined }, '"readBytes" (or "read_bytes") is required: a function'],
-    ['one of two listings', { list_objects: () => [] }, '"listObjects" and "list_objects" are the same function'],
-    ['one of two reads', { read_bytes: () => [] }, '"readBytes" and "read_bytes" are the same function'],
+    ['one of two listings', { list_objects: () => [] }, '"listObjects" and "list_objects" do the same'],
+    ['one of two reads', { read_bytes: () => [] }, '"readBytes" and "read_bytes" do the same'],
     [
       'a listing that is not a function',
       { listObjects: [LEAF] },
