@@ -84,7 +84,12 @@ const SDK: Readonly<Record<string, readonly string[]>> = {
   '@aws-sdk/client-athena': ['shared/connectors/async/built-in/aws/athena-sdk.ts'],
   '@aws-sdk/client-dynamodb': ['shared/tables/dynamo.ts', 'shared/tables/dynamo-create.ts', 'shared/backends/aws.ts'],
   '@aws-sdk/client-s3': [
-    ...['shared/landing/s3.ts', 'shared/connectors/s3/sdk-bucket.ts', 'shared/backends/aws.ts'],
+    ...[
+      'shared/landing/s3.ts',
+      'shared/connectors/s3/sdk-bucket.ts',
+      'shared/sinks/s3/client.ts',
+      'shared/backends/aws.ts',
+    ],
     'local/servers/dis/dump/buckets.ts',
   ],
   '@aws-sdk/client-secrets-manager': ['shared/secrets/aws.ts', 'shared/backends/aws.ts'],

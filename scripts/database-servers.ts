@@ -94,7 +94,9 @@ export async function startMariaDb(): Promise<DatabaseServer> {
     );
   const database = (name: string) => `mysql://landfall:pass%40word@127.0.0.1:${port}/${name}`;
   const started = await opened('MariaDB', server, folder, 'SIGTERM', { run, database, url: database('landfall') });
-  run("CREATE USER landfall@'%' IDENTIFIED BY 'pass@word'; GRANT ALL ON *.* TO landfall@'%'; CREATE DATABASE landfall");
+  run(
+    "CREATE USER landfall@'%' IDENTIFIED BY 'pass@word'; GRANT ALL ON *.* TO landfall@'%' WITH GRANT OPTION; CREATE DATABASE landfall",
+  );
   return started;
 }
 

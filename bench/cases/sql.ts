@@ -1,10 +1,12 @@
+import { fileURLToPath } from 'node:url';
 import { type DatabaseServer, ServerMissingError, startPostgres } from '../../scripts/database-servers.ts';
-import { SQLReplicator } from '../../shared/sinks/sql/dap/replicator.ts';
 import { openDap, refreshDap, runVendor, type ServedDap, servedDap, VENDOR, vendorPeer } from '../dap.ts';
-import { type BenchCase, type Figures, peakRssMib, timed } from '../measure.ts';
+import { type BenchCase, type Figures, runCommand } from '../measure.ts';
 
 const ROWS = Number(process.env.LANDFALL_BENCH_SQL_ROWS ?? 5_000_000);
 const TABLE = 'extra_001';
+/** Of the platform, each of which changes about three of a hundred rows. */
+const REFRESHES = 4;
 const QUERY = { format: 'tsv', mode: 'condensed' } as const;
 
 interface World {
@@ -25,6 +27,13 @@ function withWorld(folder: string, work: (world: World) => Promise<Figures>): Pr
     };
     return await work({ server, postgres, prepare });
   });
+}
+
+async function replicate(method: string, server: ServedDap, { url }: DatabaseServer): Promise<Figures> {
+  const script = fileURLToPath(new URL('../replicate.ts', import.meta.url));
+  const args = ['--max-semi-space-size=1', script, method, JSON.stringify(server), url, TABLE];
+  const { stdout } = await runCommand(process.execPath, args);
+  return JSON.parse(stdout) as Figures;
 }
 
 const figuresOf = (initSeconds: number, syncSeconds: number, rssMib: number): Figures => ({
@@ -57,18 +66,15 @@ export const sql: BenchCase = {
   },
   measure: (folder) =>
     withWorld(folder, async ({ server, postgres, prepare }) => {
-      await using session = openDap(server);
-      await using replicator = new SQLReplicator(session, postgres.url);
       const since = await prepare();
-      const init = await timed(() => replicator.initialize('canvas', TABLE));
-      await refreshDap(server);
+      const init = await replicate('initialize', server, postgres);
+      await refreshDap(server, REFRESHES);
       await prepare(since);
-      const sync = await timed(() => replicator.synchronize('canvas', TABLE));
-      const changes = sync.result.rows;
+      const sync = await replicate('synchronize', server, postgres);
       return {
-        ...figuresOf(init.seconds, sync.seconds, peakRssMib()),
-        changes,
-        changesPerSecond: changes / sync.seconds,
+        ...figuresOf(init.seconds!, sync.seconds!, Math.max(init.peakRssMib!, sync.peakRssMib!)),
+        changes: sync.rows!,
+        changesPerSecond: sync.rows! / sync.seconds!,
       };
     }),
   peers: [
@@ -76,7 +82,7 @@ export const sql: BenchCase = {
       withWorld(folder, async ({ server, postgres, prepare }) => {
         const since = await prepare();
         const init = await runVendor(server, ['initdb', ...OF, postgres.url]);
-        await refreshDap(server);
+        await refreshDap(server, REFRESHES);
         await prepare(since);
         const sync = await runVendor(server, ['syncdb', ...OF, postgres.url]);
         return figuresOf(init.seconds!, sync.seconds!, Math.max(init.peakRssMib!, sync.peakRssMib!));

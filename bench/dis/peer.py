@@ -105,8 +105,10 @@ def main():
         upload = per_second(lambda: sum(client.upload(batch) for batch in batches))
         partitions = [f'shardId-{number:010}' for number in range(PARTITIONS)]
         download = per_second(lambda: sum(client.read(partition) for partition in partitions))
-    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(json.dumps({'uploadPerSecond': upload, 'downloadPerSecond': download, 'peakRssMib': rss}))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    cpu = used.ru_utime + used.ru_stime
+    rss = used.ru_maxrss // 1024
+    print(json.dumps({'uploadPerSecond': upload, 'downloadPerSecond': download, 'cpuSeconds': cpu, 'peakRssMib': rss}))
 
 
 main()

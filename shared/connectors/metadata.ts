@@ -1,3 +1,4 @@
+import { parseJson } from '../core/parse-json.ts';
 import { InvalidListingError, type Listed, METADATA_MAX_BYTES, type Metadata, NAME_MAX_BYTES } from './connector.ts';
 
 /** What a listing yielded, checked, with the fields the platform decides by in one spelling. */
@@ -141,7 +142,7 @@ function jsonOnly(listed: Record<string, unknown>, path: readonly string[], name
   if (bytes > METADATA_MAX_BYTES) {
     throw invalid(path, name, `its metadata must be at most ${METADATA_MAX_BYTES} bytes of JSON, got ${bytes}`);
   }
-  return JSON.parse(text) as Metadata;
+  return parseJson(text) as Metadata;
 }
 
 /**

@@ -1,3 +1,5 @@
+import { isEscaped, parseJson } from './parse-json.ts';
+
 /** What JSON says, with integers beyond ±(2^53 − 1) as `bigint`: identifiers are often 64 bits wide. */
 export type LosslessValue =
   | string
@@ -16,7 +18,7 @@ export type LosslessObject = { [member: string]: LosslessValue };
  */
 export function parseLossless(text: string): LosslessValue {
   // Faster where no number is long enough to be beyond a double's exact range.
-  if (text.search(LONG_DIGITS) < 0) return JSON.parse(text) as LosslessValue;
+  if (text.search(LONG_DIGITS) < 0) return parseJson(text) as LosslessValue;
   return parseMarked(text, LONG_DIGITS, integerOf) as LosslessValue;
 }
 
@@ -53,7 +55,7 @@ export type ExactObject = { [member: string]: ExactValue };
  * @throws {SyntaxError} not JSON; its message may quote the text, so it is not to be shown
  */
 export function parseExact(text: string): ExactValue {
-  if (text.search(MANY_DIGITS) < 0) return JSON.parse(text) as ExactValue;
+  if (text.search(MANY_DIGITS) < 0) return parseJson(text) as ExactValue;
   return parseMarked(text, MANY_DIGITS, numberOf) as ExactValue;
 }
 
@@ -88,7 +90,7 @@ const MARK_CODE = 0x7f;
  * @param long finds a part of each number that may not be what a double says; global
  */
 function parseMarked(text: string, long: RegExp, toNumber: NumberOf): unknown {
-  if (text.includes(MARK) || text.includes('\\u007')) return JSON.parse(text, reviver(toNumber));
+  if (text.includes(MARK) || text.includes('\\u007')) return parseJson(text, reviver(toNumber));
   let marked = '';
   let from = 0;
   let quote = -1;
@@ -111,19 +113,13 @@ function parseMarked(text: string, long: RegExp, toNumber: NumberOf): unknown {
     marked += `${text.slice(from, start)}"${MARK}${source}"`;
     from = end;
   }
-  if (from === 0) return JSON.parse(text);
-  return unmarked(JSON.parse(marked + text.slice(from)), toNumber);
+  if (from === 0) return parseJson(text);
+  return unmarked(parseJson(marked + text.slice(from)), toNumber);
 }
 
 /** A digit, or one of `+-.Ee`. */
 const isNumberCode = (code: number) =>
   (code >= 48 && code <= 57) || code === 46 || code === 45 || code === 43 || code === 101 || code === 69;
-
-function isEscaped(text: string, quote: number): boolean {
-  let at = quote - 1;
-  while (text.charCodeAt(at) === 92) at -= 1;
-  return (quote - at) % 2 === 0;
-}
 
 function unmarked(value: unknown, toNumber: NumberOf): unknown {
   if (typeof value === 'string') return value.charCodeAt(0) === MARK_CODE ? toNumber(value.slice(1)) : value;

@@ -1,6 +1,6 @@
 import { BadTaskSpecificationError, ConnectorError } from '../connectors/async/errors.ts';
 import { IngestError, isRetryable } from '../core/errors.ts';
-import { addMs, days, type EpochMs } from '../core/units.ts';
+import { addMs, days, type EpochMs, seconds } from '../core/units.ts';
 import {
   bucketOf,
   callFailed,
@@ -97,13 +97,15 @@ async function findJob(look: Look, request: JobRequest): Promise<Findings> {
 
 function created(handle: Uint8Array, look: Look): Findings {
   const now = nowOf(look.deps);
+  const { taskType, taskTypeVersion } = look.job;
+  const { firstPollSeconds } = look.tasks.service.typeOf(taskType, taskTypeVersion).polling;
   return {
     fields: {
       status: 'ACTIVE',
       phase: 'QUEUED',
       phaseSince: now,
       handle: Buffer.from(handle).toString('base64'),
-      dueAt: nextLook(look, 0),
+      dueAt: firstPollSeconds === undefined ? nextLook(look, 0) : addMs(now, seconds(firstPollSeconds)),
     },
     clears: [...WENT_WELL, 'message'],
   };

@@ -2,6 +2,7 @@ import { promisify } from 'node:util';
 import { gunzip, gunzipSync, gzip, gzipSync } from 'node:zlib';
 import { IngestError } from '../core/errors.ts';
 import { sha256Hex } from '../core/ids.ts';
+import { parseJson } from '../core/parse-json.ts';
 import { type EpochMs, KIB } from '../core/units.ts';
 import type { NodeKind } from '../nodes/store.ts';
 import type { Totals } from '../nodes/totals.ts';
@@ -94,7 +95,7 @@ export async function readPart(objects: Objects, key: string): Promise<PartEntry
     : text
         .trimEnd()
         .split('\n')
-        .map((line) => JSON.parse(line) as PartEntry);
+        .map((line) => parseJson(line) as PartEntry);
 }
 
 export async function encodeNodeManifest(manifest: NodeManifest): Promise<EncodedPart> {
@@ -103,7 +104,7 @@ export async function encodeNodeManifest(manifest: NodeManifest): Promise<Encode
 }
 
 export async function readNodeManifest(objects: Objects, key: string): Promise<NodeManifest> {
-  return JSON.parse(await readCompressed(objects, key)) as NodeManifest;
+  return parseJson(await readCompressed(objects, key)) as NodeManifest;
 }
 
 export async function readLatest(
@@ -111,7 +112,7 @@ export async function readLatest(
   key: string,
 ): Promise<{ readonly latest: LatestManifest; readonly etag: string } | undefined> {
   const stored = await objects.get(key);
-  return stored && { latest: JSON.parse(Buffer.from(stored.data).toString()) as LatestManifest, etag: stored.etag };
+  return stored && { latest: parseJson(Buffer.from(stored.data).toString()) as LatestManifest, etag: stored.etag };
 }
 
 async function readCompressed(objects: Objects, key: string): Promise<string> {

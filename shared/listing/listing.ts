@@ -2,6 +2,7 @@ import { type ListedNode, parseListed } from '../connectors/metadata.ts';
 import { IngestError } from '../core/errors.ts';
 import { sha256Hex } from '../core/ids.ts';
 import { canonicalJson, type JsonObject, type JsonValue } from '../core/json.ts';
+import { parseJson } from '../core/parse-json.ts';
 import { childText, type Digest, DigestSums } from '../nodes/digest.ts';
 import { SLOTS, slotOf, slotsOf } from '../nodes/layout.ts';
 import type { ListedChild } from '../partitions/diff.ts';
@@ -92,7 +93,7 @@ export class Listing {
     let duplicates = 0;
     for (const line of await this.#spool.lines(first, end)) {
       if (only === 'nodes' && line.charCodeAt(0) === LEAF_MARK) continue;
-      const child = listingChild(parseListed(JSON.parse(line.slice(1)) as JsonObject, path, { strict }));
+      const child = listingChild(parseListed(parseJson(line.slice(1)) as JsonObject, path, { strict }));
       const other = children.get(child.sk);
       if (other && other.fingerprint !== child.fingerprint && child.kind === 'leaf')
         throw new DuplicatePartitionError(path, other, child);
@@ -208,11 +209,11 @@ export class FeedListing {
     let since: FeedChild[] = [];
     for (const line of await this.#spool.lines(0, 1)) {
       if (line.charCodeAt(0) === LEAF_MARK) {
-        since.push(listingChild(parseListed(JSON.parse(line.slice(1)) as JsonObject, path, { strict })));
+        since.push(listingChild(parseListed(parseJson(line.slice(1)) as JsonObject, path, { strict })));
         continue;
       }
       const last = since.at(-1);
-      if (last) since[since.length - 1] = { ...last, position: JSON.parse(line.slice(1)) as JsonValue };
+      if (last) since[since.length - 1] = { ...last, position: parseJson(line.slice(1)) as JsonValue };
       taken.push(...since);
       since = [];
     }

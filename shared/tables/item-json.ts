@@ -1,3 +1,4 @@
+import { parseJson } from '../core/parse-json.ts';
 import type { Item, Key, Value } from './table.ts';
 
 /**
@@ -14,7 +15,7 @@ export function encodeItem(item: Item): string {
 }
 
 export function decodeItem({ pk, sk }: Key, text: string): Item {
-  const item: Record<string, unknown> = JSON.parse(text);
+  const item = parseJson(text) as Record<string, unknown>;
   // Few items hold a set; the text says so faster than the object.
   if (text.includes(':{"$')) for (const name in item) item[name] = decoded(item[name]);
   item.pk = pk;

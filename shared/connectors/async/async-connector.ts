@@ -86,6 +86,8 @@ export interface Connection {
 export interface PollingHints {
   /** The longest wait between two looks at a job, in seconds: 1 to 900, default 30. */
   readonly pollMaxSeconds?: number;
+  /** When a new job is looked at first, in seconds: 0 to 900, default 2. */
+  readonly firstPollSeconds?: number;
   /** Calls a second that one connection allows, reads and writes each: default 10, in bursts of at most 100. */
   readonly callsPerSecond?: number;
   readonly burst?: number;

@@ -49,7 +49,8 @@ export class MaxComputeReadConnector extends AsyncConnector<MaxComputeReadHandle
   readonly taskTypeName = 'maxcompute.read';
   readonly metadataType = jsonResourceMeta(parseHandle);
   readonly createIsIdempotent = true;
-  override readonly polling = { pollMaxSeconds: 30, callsPerSecond: 20, burst: 40 };
+  // Most sessions can be read as soon as they are opened.
+  override readonly polling = { firstPollSeconds: 0, pollMaxSeconds: 30, callsPerSecond: 20, burst: 40 };
   readonly #environment: MaxComputeEnvironment;
   readonly #clients = new Map<string, MaxComputeClient>();
 

@@ -7,9 +7,9 @@ import {
   S3ServiceException,
 } from '@aws-sdk/client-s3';
 import { IngestError, isRetryable, RetryableError } from '../../core/errors.ts';
+import type { S3Credential } from '../../core/s3-credential.ts';
 import { SourceChangedError, SourceRefusedError } from '../connector.ts';
 import type { Bucket, ListedObject, ListPage, ObjectVersion, Page } from './bucket.ts';
-import type { S3Credential } from './credential.ts';
 
 export interface SdkBucketOptions {
   readonly bucket: string;

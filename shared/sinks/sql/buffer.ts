@@ -1,13 +1,11 @@
-import type { Row } from '../../records/schema.ts';
 import type { LoadOffset, QuarantinedRow } from './own-tables.ts';
-import type { RowWriter } from './rows.ts';
 
-/** Rows that wait to be committed together, with the place behind them. */
+/** Rows of one part that wait to be committed together, with the place behind them. */
 export class RowBuffer {
-  /** As text of a bulk load. */
+  /** As text of a bulk load. The records they were made of are let go of: there may be many. */
   readonly lines: string[] = [];
-  /** What each line came from, should the database refuse it. */
-  readonly origins: Origin[] = [];
+  /** Which row of the part each line is. */
+  readonly numbers: number[] = [];
   readonly quarantined: QuarantinedRow[] = [];
   offset: LoadOffset;
   chars = 0;
@@ -20,19 +18,17 @@ export class RowBuffer {
     return this.lines.length === 0 && this.quarantined.length === 0;
   }
 
-  add(line: string, origin: Origin): void {
+  add(line: string, number: number): void {
     this.lines.push(line);
-    this.origins.push(origin);
+    this.numbers.push(number);
     this.chars += line.length;
   }
 }
 
-export interface Origin extends LoadOffset {
-  readonly row: Row;
-  readonly writer: RowWriter;
-}
+const RAW_MAX_CHARS = 64 * 1024;
 
 /** The database refused a row, and does not say which column. */
-export function refusedByDatabase({ part, rows, row, writer }: Origin, sqlState: string): QuarantinedRow {
-  return { part, rows, stage: 'load', reason: `the database refused it (${sqlState})`, raw: writer.raw(row) };
+export function refusedByDatabase(part: number, rows: number, line: string, sqlState: string): QuarantinedRow {
+  const raw = line.trimEnd().slice(0, RAW_MAX_CHARS);
+  return { part, rows, stage: 'load', reason: `the database refused it (${sqlState})`, raw };
 }

@@ -1,7 +1,7 @@
 import type { RecordBatch, Row, Schema } from '../../records/schema.ts';
 import { columnIndex } from '../../records/schema.ts';
 import { isWidening } from '../../records/widen.ts';
-import { type Origin, RowBuffer, refusedByDatabase } from './buffer.ts';
+import { RowBuffer, refusedByDatabase } from './buffer.ts';
 import type { Staged } from './dialect.ts';
 import { TooManyQuarantinedError, ValueRefusedError } from './errors.ts';
 import { dataColumns } from './mapping/landfall.ts';
@@ -20,7 +20,7 @@ export interface LoadLimits {
   readonly quarantineMax: number;
 }
 
-export const DEFAULT_LIMITS: LoadLimits = { batchChars: 2 * 1024 * 1024, batchRows: 20_000, quarantineMax: 10_000 };
+export const DEFAULT_LIMITS: LoadLimits = { batchChars: 1024 * 1024, batchRows: 10_000, quarantineMax: 10_000 };
 
 /** What a load works with; its table owns all of it. */
 export interface LoadDeps {
@@ -103,7 +103,7 @@ export class TableLoad {
       const at = firstRow + index;
       const line = writer.write(row);
       if (typeof line === 'string') {
-        this.#buffer.add(line, { part, rows: at, row, writer });
+        this.#buffer.add(line, at);
         if (writer.truncated !== undefined) this.#noteTruncated(part, at, writer.truncated);
       } else this.#setAside({ part, rows: at, stage: 'load', ...line, raw: writer.raw(row) });
       this.#buffer.offset = { part, rows: at + 1 };
@@ -240,7 +240,9 @@ export class TableLoad {
       this.#rows += buffer.lines.length;
     } catch (error) {
       if (!(error instanceof ValueRefusedError)) throw error;
-      const refused = await commit(() => this.#loadAllBut(buffer.lines, buffer.origins));
+      // A buffer is of one part: its end is committed before the next begins.
+      const part = buffer.offset.rows > 0 ? buffer.offset.part : buffer.offset.part - 1;
+      const refused = await commit(() => this.#loadAllBut(part, buffer.lines, buffer.numbers));
       this.#quarantined += refused;
       this.#rows += buffer.lines.length - refused;
     }
@@ -253,7 +255,7 @@ export class TableLoad {
   }
 
   /** Loads all rows but those that the database refuses, which it finds by halves. */
-  async #loadAllBut(lines: readonly string[], origins: readonly Origin[]): Promise<QuarantinedRow[]> {
+  async #loadAllBut(part: number, lines: readonly string[], numbers: readonly number[]): Promise<QuarantinedRow[]> {
     const { session } = this.#deps.db;
     await session.query('SAVEPOINT load_rows');
     try {
@@ -264,10 +266,10 @@ export class TableLoad {
       if (!(error instanceof ValueRefusedError)) throw error;
       await session.query('ROLLBACK TO SAVEPOINT load_rows');
       await session.query('RELEASE SAVEPOINT load_rows');
-      if (lines.length === 1) return [refusedByDatabase(origins[0]!, error.sqlState)];
+      if (lines.length === 1) return [refusedByDatabase(part, numbers[0]!, lines[0]!, error.sqlState)];
     }
     const half = lines.length >> 1;
-    const first = await this.#loadAllBut(lines.slice(0, half), origins.slice(0, half));
-    return [...first, ...(await this.#loadAllBut(lines.slice(half), origins.slice(half)))];
+    const first = await this.#loadAllBut(part, lines.slice(0, half), numbers.slice(0, half));
+    return [...first, ...(await this.#loadAllBut(part, lines.slice(half), numbers.slice(half)))];
   }
 }

@@ -1,6 +1,6 @@
 import { sha256Hex } from '../../../../core/ids.ts';
 import { canonicalJson } from '../../../../core/json.ts';
-import { parseS3Credential } from '../../../s3/credential.ts';
+import { parseS3Credential } from '../../../../core/s3-credential.ts';
 import type { Connection } from '../../async-connector.ts';
 import { BadTaskSpecificationError, ConnectorError } from '../../errors.ts';
 

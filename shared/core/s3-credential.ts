@@ -1,5 +1,5 @@
-import { InvalidInputError } from '../../core/errors.ts';
-import { isObject } from '../../core/json.ts';
+import { InvalidInputError } from './errors.ts';
+import { isObject } from './json.ts';
 
 export interface S3Credential {
   readonly accessKeyId: string;
