@@ -6,7 +6,7 @@ import { disRecords } from './dis.ts';
 import { smallFiles } from './files.ts';
 import { flat, flatChanged } from './flat.ts';
 import { httpObject } from './http.ts';
-import { maxComputeRead, maxComputeWrite } from './maxcompute.ts';
+import { maxComputeNdjson, maxComputeRead, maxComputeWrite } from './maxcompute.ts';
 import { csvParsing, ndjsonParsing } from './parsing.ts';
 import { prefixes } from './prefixes.ts';
 import { sql } from './sql.ts';
@@ -21,6 +21,7 @@ export const CASES: readonly BenchCase[] = [
   csvParsing,
   ndjsonParsing,
   maxComputeRead,
+  maxComputeNdjson,
   maxComputeWrite,
   dapSnapshot,
   dapCycle,

@@ -5,7 +5,7 @@ import { firstLine } from '../background.ts';
 const folder = mkdtempSync('/tmp/dis-ab-');
 await disRecords.prepare!(folder);
 const flags = process.argv.slice(2);
-for (const who of ['ours', 'official', 'ours', 'official']) {
+for (const who of ['ours', 'official', 'ours']) {
   const streams = mkdtempSync('/tmp/dis-st-');
   const child = spawn(process.execPath, [...flags, 'bench/dis/serve.ts', streams], { stdio: ['ignore', 'pipe', 'inherit'] });
   const told = JSON.parse(await firstLine(child));

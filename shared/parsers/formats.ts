@@ -1,4 +1,5 @@
 import { InvalidInputError } from '../core/errors.ts';
+import type { ArrowOptions } from './arrow/arrow.ts';
 import type { AvroOptions } from './avro/avro.ts';
 import { csvParser } from './csv/csv.ts';
 import type { CsvOptions } from './csv/options.ts';
@@ -20,6 +21,7 @@ export type ParserOptions = CommonOptions &
     | ({ readonly format: 'json' | 'ndjson' } & JsonOptions)
     | ({ readonly format: 'parquet' } & ParquetOptions)
     | ({ readonly format: 'avro' } & AvroOptions)
+    | ({ readonly format: 'arrow' } & ArrowOptions)
     | ({ readonly format: 'excel' } & ExcelOptions)
     | ({ readonly format: 'text' } & TextOptions)
     | ({ readonly format: 'grok' } & GrokOptions)
@@ -30,7 +32,7 @@ export type ParserOptions = CommonOptions &
 export type ParserFormat = ParserOptions['format'];
 
 /**
- * A parser with its options checked. The libraries of parquet, avro and excel are loaded by the first input only.
+ * A parser with its options checked. The libraries of parquet, avro, arrow and excel are loaded by the first input only.
  *
  * @throws {InvalidInputError} an unknown format, and every option that is unknown or wrong
  */
@@ -55,11 +57,13 @@ export async function newParser({ format, ...options }: ParserOptions): Promise<
       return (await import('./parquet/parquet.ts')).parquetParser(options);
     case 'avro':
       return (await import('./avro/avro.ts')).avroParser(options);
+    case 'arrow':
+      return (await import('./arrow/arrow.ts')).arrowParser(options);
     case 'excel':
       return (await import('./excel/excel.ts')).excelParser(options);
     default:
       throw new InvalidInputError(
-        `there is no parser ${JSON.stringify(format)}; there are csv, xsv, tsv, json, ndjson, parquet, avro, excel, text, grok, custom, raw`,
+        `there is no parser ${JSON.stringify(format)}; there are csv, xsv, tsv, json, ndjson, parquet, avro, arrow, excel, text, grok, custom, raw`,
       );
   }
 }

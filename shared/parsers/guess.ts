@@ -12,6 +12,7 @@ const FORMATS: Readonly<Record<string, ParserFormat>> = {
   jsonl: 'ndjson',
   parquet: 'parquet',
   avro: 'avro',
+  arrows: 'arrow',
   xlsx: 'excel',
   xlsm: 'excel',
   txt: 'text',

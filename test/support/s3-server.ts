@@ -13,7 +13,10 @@ export interface S3Fault {
   readonly code: string;
 }
 
-/** As much of S3 as a reader needs, on loopback: two ways to list, and GET of ranges with If-Match. One bucket, path style. */
+/**
+ * As much of S3 as a reader needs, on loopback: two ways to list, and GET of ranges with If-Match; and for a writer PUT, HEAD and
+ * DeleteObjects. One bucket, path style.
+ */
 export class S3Server {
   readonly requests: { method: string; path: string; query: URLSearchParams; headers: IncomingMessage['headers'] }[] =
     [];
@@ -59,8 +62,38 @@ export class S3Server {
     const fault = this.faults.shift();
     if (fault) return void refuse(response, fault.status, fault.code);
     const key = decodeURIComponent(pathname.replace(/^\/[^/]+\/?/, ''));
-    if (key === '') this.#list(query, response);
+    if (method === 'PUT' || method === 'POST') void this.#write(key, request, response);
+    else if (method === 'HEAD') this.#head(key, response);
+    else if (key === '') this.#list(query, response);
     else this.#get(key, request, query, response);
+  }
+
+  keys(): string[] {
+    return [...this.#objects.keys()].sort();
+  }
+
+  body(key: string): Buffer | undefined {
+    return this.#objects.get(key)?.body;
+  }
+
+  async #write(key: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const body = Buffer.concat(chunks);
+    if (key !== '') {
+      this.put(key, body);
+      response.writeHead(200, { etag: this.#objects.get(key)!.etag });
+      return void response.end();
+    }
+    for (const [, one] of body.toString().matchAll(/<Key>([^<]*)<\/Key>/g)) this.delete(one!);
+    response.writeHead(200, { 'content-type': 'application/xml' });
+    response.end('<?xml version="1.0"?><DeleteResult></DeleteResult>');
+  }
+
+  #head(key: string, response: ServerResponse): void {
+    const stored = this.#objects.get(key);
+    response.writeHead(stored ? 200 : 404, stored ? { etag: stored.etag, 'content-length': stored.body.length } : {});
+    response.end();
   }
 
   #list(query: URLSearchParams, response: ServerResponse): void {
@@ -102,10 +135,11 @@ export class S3Server {
     if (wanted !== null && wanted !== stored.versionId) return void refuse(response, 404, 'NoSuchVersion');
     const match = request.headers['if-match'];
     if (match !== undefined && match !== stored.etag) return void refuse(response, 412, 'PreconditionFailed');
-    const [, first = '0', last = ''] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? [];
+    const [, first = '0', last = `${stored.body.length}`] =
+      /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? [];
     const start = Number(first);
     const end = Math.min(Number(last) + 1, stored.body.length);
-    response.writeHead(206, {
+    response.writeHead(request.headers.range === undefined ? 200 : 206, {
       etag: stored.etag,
       'content-length': end - start,
       'content-range': `bytes ${start}-${end - 1}/${stored.body.length}`,

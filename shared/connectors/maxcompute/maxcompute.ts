@@ -19,6 +19,7 @@ export function maxcompute(options: MaxComputeOptions, environment: MaxComputeEn
     type: 'maxcompute',
     connector: maxComputeConnector(checked, environment),
     identity: identityOf(checked),
+    records: ([table]) => ({ table: table!, parser: { format: 'arrow' } }),
     asyncConnectors: [new MaxComputeReadConnector(environment)],
   };
 }

@@ -4,6 +4,8 @@ import type { SinkContext, SinkSession, StreamSink } from '../sink.ts';
 import { type S3SinkOptions, type S3SinkSettings, s3SinkSettings } from './options.ts';
 import { S3Session } from './session.ts';
 
+export type { S3SinkOptions } from './options.ts';
+
 /**
  * Another bucket or prefix, or a folder, that holds what is published: the bytes as they landed, or their rows as files of a
  * format, split by size. What is replaced is written over, what is removed is deleted. Beside the files it keeps, below

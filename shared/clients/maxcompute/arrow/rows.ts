@@ -30,15 +30,23 @@ export async function rowsOfBatch(
   batch: RecordBatch,
   declared: Readonly<Record<string, string | null>> = {},
 ): Promise<Row[]> {
-  const arrow = await loadArrow();
-  const columns = batch.schema.fields.map(({ name }, index) => {
-    const isTimestamp = /^timestamp/i.test(declared[name] ?? '');
-    return { name, read: readerOf(arrow, batch.data.children[index]!, isTimestamp) };
-  });
+  const columns = columnReaders(await loadArrow(), batch, declared);
   return Array.from({ length: batch.numRows }, (_, index) => {
     const row: Record<string, RowValue> = {};
     for (const { name, read } of columns) row[name] = read(index);
     return row;
+  });
+}
+
+/** What reads each column of a batch, row by row: no object is made for a row. */
+export function columnReaders(
+  arrow: Arrow,
+  batch: RecordBatch,
+  declared: Readonly<Record<string, string | null>> = {},
+): { readonly name: string; readonly read: (index: number) => RowValue }[] {
+  return batch.schema.fields.map(({ name }, index) => {
+    const isTimestamp = /^timestamp/i.test(declared[name] ?? '');
+    return { name, read: readerOf(arrow, batch.data.children[index]!, isTimestamp) };
   });
 }
 

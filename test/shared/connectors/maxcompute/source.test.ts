@@ -137,6 +137,18 @@ describe('maxcompute as a source', () => {
     }
   });
 
+  it.each(['ndjson', 'csv', 'parquet'] as const)('lands its rows as %s, if that is asked for', async (format) => {
+    const world = await aProject({ land: { format } });
+
+    expect(await world.refresh()).toMatchObject({ state: 'SUCCEEDED', totals: { partitions: 3 } });
+
+    const shown = [...(await world.manifest()).values()];
+    expect(shown.map(({ rows }) => rows)).toEqual([4, 4, 2]);
+    const texts = shown.map(({ text }) => text).join('');
+    if (format === 'ndjson') expect(texts.split('\n')[9]).toContain('"id":9,"name":"order 9"');
+    if (format === 'csv') expect(texts).toContain('9,order 9');
+  });
+
   it('lands an empty table as one without splits', async () => {
     const world = await aProject({ sql: ['CREATE TABLE nothing (id BIGINT)'] });
 

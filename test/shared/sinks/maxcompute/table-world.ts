@@ -15,6 +15,7 @@ import { newWorld, PIPELINE, type World, type WorldOptions } from '../../../supp
 export interface TableWorld extends World {
   readonly server: MaxComputeServer;
   readonly client: MaxComputeClient;
+  readonly table: string;
   /** All rows of the table. */
   rows(): Promise<Row[]>;
   sinkRecord(): ReturnType<ReturnType<World['deps']>['sinks']['get']>;
@@ -22,12 +23,17 @@ export interface TableWorld extends World {
   count(action: string): number;
   /** Decides what becomes of each request of the sink, counted from 0. */
   onRequest: (at: number, action: string) => 'kill before' | 'kill after' | undefined;
+  /** So many there were. */
+  requests: number;
 }
 
+let tables = 0;
 const NEVER = new Promise<never>(() => {});
 
 export type TableWorldOptions = WorldOptions & {
   readonly server?: MaxComputeServerOptions;
+  /** One that others use too, each a table of its own; on the clock of `time`. */
+  readonly on?: MaxComputeServer;
   readonly sink?: Partial<MaxComputeTableOptions>;
   /** What stands behind the name of the table. */
   readonly table?: string;
@@ -35,20 +41,21 @@ export type TableWorldOptions = WorldOptions & {
 
 export async function aTableSink({
   server: serverOptions = {},
+  on,
   sink = {},
   table = '(value string)',
   ...options
 }: TableWorldOptions = {}): Promise<TableWorld> {
   const time = options.time ?? new FakeClock();
-  const server = await startMaxComputeServer({ clock: time.clock, ...serverOptions });
-  onTestFinished(() => server.close());
-  await server.sql(`CREATE TABLE ${server.project}.\`t\` ${table};`);
+  const server = on ?? (await startMaxComputeServer({ clock: time.clock, ...serverOptions }));
+  if (!on) onTestFinished(() => server.close());
+  const name = `t${++tables}`;
+  await server.sql(`CREATE TABLE ${server.project}.\`${name}\` ${table};`);
   const { url, project, credentials } = server;
   const send = nodeFetch(10_000);
-  let requests = 0;
   const fetch: Fetch = async (request, init) => {
     const action = new URL(request).searchParams.get('Action') ?? '';
-    const fate = world.onRequest(requests++, action);
+    const fate = world.onRequest(world.requests++, action);
     if (fate === 'kill before') {
       world.killNow();
       return NEVER;
@@ -60,7 +67,8 @@ export async function aTableSink({
     return NEVER;
   };
   const made = maxComputeTable(
-    { project, endpoint: `${url}/api`, table: 't', credentials: secret('maxcompute'), ...sink },
+    // What asks for the tunnel is shared by all of a process, also with those that are dead here.
+    { project, endpoint: `${url}/api`, tunnelEndpoint: url, table: name, credentials: secret('maxcompute'), ...sink },
     {
       clock: time.clock,
       fetch,
@@ -80,17 +88,19 @@ export async function aTableSink({
   const world: TableWorld = Object.assign(base, {
     server,
     client,
+    table: name,
     rows: async () => {
       const rows: Row[] = [];
-      if (server.rowCount('t') === 0) return rows;
-      const session = await client.table('t').openReadSession();
+      if (server.rowCount(name) === 0) return rows;
+      const session = await client.table(name).openReadSession();
       for (const split of session.splits())
         for await (const batch of session.read(split)) rows.push(...(await rowsOfBatch(batch)));
       return rows;
     },
     onRequest: () => undefined,
+    requests: 0,
     sinkRecord: () => base.deps().sinks.get(PIPELINE, 'maxcompute'),
-    count: (action: string) => server.calls.filter((call) => call.action === action).length,
+    count: (action: string) => server.calls.filter((call) => call.action === action && call.table === name).length,
   });
   return world;
 }
