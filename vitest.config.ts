@@ -4,7 +4,14 @@ import { configDefaults, defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, 'test/aws/**', 'test/peers/**', 'test/crash/**', 'test/packaging/**', 'test/databases/**'],
+    exclude: [
+      ...configDefaults.exclude,
+      'test/aws/**',
+      'test/peers/**',
+      'test/crash/**',
+      'test/packaging/**',
+      'test/databases/**',
+    ],
     // Processes, not threads: tests of the embedded backend open SQLite files and send signals.
     pool: 'forks',
     testTimeout: 20_000,

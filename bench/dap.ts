@@ -57,9 +57,14 @@ sys.exit(done.returncode)
 `;
 
 export const VENDOR = "the vendor's dap";
+export const VENDOR_VERIFIED = "the vendor's dap, then gzip -t and sync";
 
-/** The vendor's command, as it advises scripts to use it; its time includes the start of Python, about a second. */
-export async function runVendor(server: ServedDap, args: readonly string[]): Promise<Figures> {
+/**
+ * The vendor's command, as it advises scripts to use it; its time includes the start of Python, about a second.
+ *
+ * @param verified a folder whose files are then checked, four at a time, and synced: what our client has done by then
+ */
+export async function runVendor(server: ServedDap, args: readonly string[], verified?: string): Promise<Figures> {
   const env = {
     PATH: process.env.PATH,
     HOME: process.env.HOME,
@@ -68,13 +73,15 @@ export async function runVendor(server: ServedDap, args: readonly string[]): Pro
     DAP_CLIENT_SECRET: server.clientSecret,
     DAP_TRACKING: 'false',
   };
-  const words = ['-c', MEASURED, DAP, '--non-interactive', '--loglevel', 'warning', ...args];
-  const { stdout } = await runCommand(PYTHON, words, env);
+  const dap = [DAP, '--non-interactive', '--loglevel', 'warning', ...args];
+  const check = '"$@" && find "$FOLDER" -name "*.gz" -print0 | xargs -0 -n 1 -P 4 gzip -t && sync -f "$FOLDER"';
+  const command = verified === undefined ? dap : ['sh', '-c', check, 'sh', ...dap];
+  const { stdout } = await runCommand(PYTHON, ['-c', MEASURED, ...command], { ...env, FOLDER: verified });
   return JSON.parse(stdout) as Figures;
 }
 
-export const vendorPeer = (run: Peer['run']): Peer => ({
-  name: VENDOR,
+export const vendorPeer = (run: Peer['run'], name = VENDOR): Peer => ({
+  name,
   missing: async () => (existsSync(DAP) ? undefined : 'it is not installed: npm run test:peers -- dap installs it'),
   run,
 });

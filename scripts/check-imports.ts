@@ -32,7 +32,7 @@ const SHARED: Readonly<Record<string, readonly string[]>> = {
   clients: ['core'],
   connectors: ['core', 'clients'],
   records: ['core'],
-  parsers: ['core', 'records'],
+  parsers: ['core', 'clients', 'records'],
   formats: ['core', 'records', 'landing'],
   sinks: ['core', 'clients', 'connectors', 'landing', 'records', 'parsers', 'formats'],
   pipelines: ['core', 'connectors', 'landing', 'formats'],

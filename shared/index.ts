@@ -68,9 +68,13 @@ export {
   type ListRun,
   type Metadata,
   type ReadRun,
+  type RecordsConnector,
+  type RecordsSource,
+  type RecordTyping,
   type RunInfo,
   type Source,
   SourceChangedError,
+  type SourceRecord,
   SourceRefusedError,
   SourceTruncatedError,
 } from './connectors/connector.ts';
@@ -82,6 +86,8 @@ export { type GoogleSheetsOptions, googleSheets } from './connectors/google-shee
 export { AddressRefusedError } from './connectors/http/addresses.ts';
 export { http } from './connectors/http/http.ts';
 export type { HttpOptions } from './connectors/http/options.ts';
+export { maxcompute } from './connectors/maxcompute/maxcompute.ts';
+export type { IncrementalOptions, MaxComputeOptions, SplitOption } from './connectors/maxcompute/options.ts';
 export { type RangeReaderOptions, rangeReader } from './connectors/ranges.ts';
 export { type S3Options, s3 } from './connectors/s3/s3.ts';
 export { ContextError } from './connectors/service.ts';
@@ -132,7 +138,8 @@ export {
 } from './refresh/read-partition.ts';
 export { StuckError } from './refresh/walk.ts';
 export { type RunRecord, type RunState, RunStore } from './runs/store.ts';
-export { type SqlDatabaseOptions, sqlDatabase } from './sinks/sql/sink.ts';
 export { SecretMissingError, type Secrets, SecretUnreadableError } from './secrets/secrets.ts';
+export { type S3SinkOptions, s3Sink } from './sinks/s3/sink.ts';
+export { type SqlDatabaseOptions, sqlDatabase } from './sinks/sql/sink.ts';
 export { PipelinePausedError, type StartRefreshAnswer, startRefresh } from './steps/start-refresh.ts';
 export { type Table, type Tables, TableUnavailableError } from './tables/table.ts';

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { RecordBatch } from 'apache-arrow';
 import { startMaxComputeServer } from '../../local/servers/maxcompute/server.ts';
 import { openEmbedded } from '../../shared/backends/embedded.ts';
+import { loadArrow } from '../../shared/clients/maxcompute/arrow/library.ts';
 import { arrowSchemaOf, batchOfRows, MaxComputeClient, messagesFrom } from '../../shared/clients/maxcompute/index.ts';
 import { maxcompute } from '../../shared/connectors/maxcompute/maxcompute.ts';
 import { systemClock } from '../../shared/core/clock.ts';
@@ -99,9 +100,17 @@ const landed = (folder: string, land: PipelineOptions['land']): Promise<Figures>
     const pipeline = definePipeline({ name: 'bench', source, credentials: secret('bench'), ...(land ? { land } : {}) });
     const env = { LANDFALL_SECRET_BENCH: JSON.stringify({ accessId, accessKey }) };
     const home = join(target, 'home');
+    const cpu = process.cpuUsage();
     const figures = await refresh(pipeline, () => openEmbedded({ home, env, clock: systemClock }));
-    return { ...perSecond(figures.partitions * SPLIT_ROWS, figures.seconds), peakRssMib: figures.peakRssMib };
+    const { seconds, peakRssMib: peak } = figures;
+    return { ...perSecond(figures.partitions * SPLIT_ROWS, seconds), cpuSeconds: cpuSince(cpu), peakRssMib: peak };
   });
+
+/** Of this process, user and system. */
+function cpuSince(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1e6;
+}
 
 const PYTHON =
   process.env.LANDFALL_PEER_MAXCOMPUTE ??
@@ -122,8 +131,8 @@ const pyodps = (name: string, what: 'copy' | 'arrow' | 'ndjson' | 'write', table
       const file = what === 'write' ? join(folder, FILE) : join(target, 'out');
       const args = [script, JSON.stringify(server), what, table, file, String(SPLIT_ROWS)];
       const { stdout } = await runCommand(PYTHON, args);
-      const { rows, seconds } = JSON.parse(stdout) as { rows: number; seconds: number };
-      return perSecond(rows, seconds);
+      const { rows, seconds, cpuSeconds } = JSON.parse(stdout) as Record<'rows' | 'seconds' | 'cpuSeconds', number>;
+      return { ...perSecond(rows, seconds), cpuSeconds };
     }),
 });
 
@@ -184,6 +193,8 @@ export const maxComputeWrite: BenchCase = {
   prepare,
   measure: (folder) =>
     served(folder, async (server) => {
+      await loadArrow();
+      const cpu = process.cpuUsage();
       const { seconds, result } = await timed(async () => {
         const session = await clientOf(server)
           .table(`${TABLE}_in`)
@@ -194,7 +205,7 @@ export const maxComputeWrite: BenchCase = {
         await session.commit();
         return stream.rowOffset;
       });
-      return { ...perSecond(result, seconds), peakRssMib: peakRssMib() };
+      return { ...perSecond(result, seconds), cpuSeconds: cpuSince(cpu), peakRssMib: peakRssMib() };
     }),
   peers: [pyodps(WRITE, 'write', `${TABLE}_in`)],
   compare: (own, peers) => ratio(own, peers[WRITE], 'ratioToPyOdps'),

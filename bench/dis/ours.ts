@@ -1,12 +1,12 @@
-import { forEachLimit } from '../../shared/core/concurrency.ts';
 import { DisClient, type UploadRecord } from '../../shared/clients/dis/index.ts';
+import { forEachLimit } from '../../shared/core/concurrency.ts';
 
 /** Uploads and downloads in this process; the last line it prints are its figures. What it needs is in the environment. */
 const { DIS_BENCH_RECORDS, DIS_BENCH_PARTITIONS, DIS_BENCH_BYTES } = process.env;
 const [records, partitions, bytes] = [Number(DIS_BENCH_RECORDS), Number(DIS_BENCH_PARTITIONS), Number(DIS_BENCH_BYTES)];
 const STREAM = 'ours';
 /** More would only keep more answers in memory: one is asked for while the one before is used. */
-const READ_AT_ONCE = Number(process.env.RAO ?? 2);
+const READ_AT_ONCE = 2;
 
 await using client = new DisClient({ env: process.env });
 await client.createStream({ name: STREAM, partitionCount: partitions });
@@ -20,7 +20,8 @@ const download = await perSecond(async () => {
   const { partitions: all = [] } = await client.getStream(STREAM);
   let count = 0;
   await forEachLimit(all, READ_AT_ONCE, async ({ partitionId, nextSequenceNumber }) => {
-    count += await read(partitionId, nextSequenceNumber!);
+    const found = await read(partitionId, nextSequenceNumber!);
+    count += found;
   });
   return count;
 });

@@ -25,7 +25,7 @@ export const manifestCommand = (act: Act): Command =>
           return EXIT.done;
         }
         for await (const { path, entry } of manifestLeaves(deps.objects, latest.manifest)) {
-          const { fingerprint, sha256, bytes, run, reason, at } = entry;
+          const { fingerprint, sha256, bytes, run, reason, at, format, rows, errors } = entry;
           const objects = entry.objects.map(({ key, bytes: size, etag }) => ({
             key,
             bytes: size,
@@ -43,7 +43,10 @@ export const manifestCommand = (act: Act): Command =>
               run,
               reason,
               landedAt,
+              format,
+              rows,
               objects,
+              errors,
             });
           } else {
             const where = objects.map(({ location }) => location).join(' ') || '-';

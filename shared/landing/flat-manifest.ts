@@ -24,6 +24,9 @@ export interface FlatPartition {
   readonly objects: readonly { readonly key: string; readonly bytes: number; readonly etag: string }[];
   readonly run: number;
   readonly reason: string;
+  /** Of records that were parsed before they landed. */
+  readonly format?: string;
+  readonly rows?: number;
 }
 
 type FlatKeys = { readonly json: string; readonly csv: string; readonly symlink: string };
@@ -67,8 +70,9 @@ export const pathText = (path: readonly string[]): string =>
   path.map((name, at) => (at < path.length - 1 && !name.endsWith('/') ? `${name}/` : name)).join('');
 
 function flat({ path, entry }: ManifestLeaf): FlatPartition {
-  const { name, fingerprint, sha256, bytes, objects, run, reason } = entry;
-  return { name, path: pathText(path), fingerprint, contentSha256: sha256, bytes, objects, run, reason };
+  const { name, fingerprint, sha256, bytes, objects, run, reason, format, rows } = entry;
+  const records = { ...(format ? { format } : {}), ...(format && rows !== undefined ? { rows } : {}) };
+  return { name, path: pathText(path), fingerprint, contentSha256: sha256, bytes, objects, run, reason, ...records };
 }
 
 async function pathsBefore(objects: Objects, before: LatestManifest | undefined): Promise<string[]> {

@@ -18,5 +18,6 @@ export function requiredParser(pipeline: Pipeline, path: Path): ParserOptions {
 
 /** The format in which a partition lands; undefined for bytes as they come, such as those of a schema beside the rows. */
 export function landsAs({ source, land }: Pipeline, path: Path): RecordFormat | undefined {
+  if (source.connector.kind === 'records') return land.file?.format;
   return source.records?.(path)?.change === 'none' ? undefined : land.file?.format;
 }

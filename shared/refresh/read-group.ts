@@ -22,7 +22,6 @@ import {
   readPartition,
   SourceError,
 } from './read-partition.ts';
-import { readRows } from './read-rows.ts';
 import { stopWithinMs } from './time.ts';
 
 /** Small partitions are read side by side to hide the latency of source and store; large ones one after the other. */
@@ -187,10 +186,7 @@ export class GroupReader {
         at: this.#deps.clock(),
         spoolFolder: this.#deps.spoolFolder,
       };
-      result =
-        isOfBytes(source) && !format
-          ? await readPartition(source, this.#deps.objects, options)
-          : await readRows(source, this.#deps.objects, options);
+      result = await this.#read(source, options, format !== undefined);
     } catch (error) {
       const cause = error instanceof SourceError ? error.cause : error;
       if (cause instanceof TakenOverError) throw cause;
@@ -203,6 +199,13 @@ export class GroupReader {
       return;
     }
     await this.#commit(claimed, result, take);
+  }
+
+  async #read(source: OpenSource, options: ReadPartitionOptions, asRows: boolean): Promise<ReadResult | 'suspended'> {
+    if (isOfBytes(source) && !asRows) return readPartition(source, this.#deps.objects, options);
+    // Parsers and writers are loaded where there is something to parse.
+    const { readRows } = await import('./read-rows.ts');
+    return readRows(source, this.#deps.objects, options);
   }
 
   /**

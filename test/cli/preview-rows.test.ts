@@ -25,6 +25,26 @@ describe('landfall preview --rows', () => {
     expect(packed.err).toContain('bad records were left out');
   });
 
+  it("takes the pipeline's own parser, and records as they are", async () => {
+    const place = new Workplace();
+    place.files('data', { a: 'x;y\n1;2\n' }, `land: { parser: { format: 'csv', delimiter: ';' } }`);
+    const records = `code({ context: () => '', listObjects: () => [{ name: 'a', fingerprint: 'v', isPrefix: false }],
+      readRecords: () => [{ id: 1, day: '2024-02-29' }, { id: 2n ** 60n }] })`;
+    place.pipeline('records', records);
+
+    const parsed = await place.landfall('preview data a --rows 5');
+    const given = await place.landfall('preview data a --rows 5 --options {"delimiter":","}');
+    const typed = await place.landfall('preview records a --rows 5');
+    const bytes = await place.landfall('preview records a');
+
+    expect(parsed.out).toBe('x    y\nint  int\n1    2\n');
+    expect(given.out).toBe('x;y\nstring\n1;2\n');
+    expect(typed.out).toBe(
+      'id                   day\nlong                 date\n1                    2024-02-29\n1152921504606846976\n',
+    );
+    expect(bytes.out).toBe('{"id":1,"day":"2024-02-29"}\n{"id":1152921504606846976}\n');
+  });
+
   it('prints JSON with the schema, longs whole', async () => {
     const place = new Workplace();
     place.files('data', { a: '{"id":90730000000000001}\n' });

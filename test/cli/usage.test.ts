@@ -30,6 +30,17 @@ const COMMANDS = [
   'dap incremental',
   'dap status',
   'emulate dap',
+  'dis streams',
+  'dis stream create',
+  'dis stream scale',
+  'dis upload',
+  'dis download',
+  'dis cursor',
+  'dis apps',
+  'dis app progress',
+  'dis checkpoint set',
+  'dis dump-task create',
+  'emulate dis',
 ];
 
 describe('landfall --help', () => {

@@ -34,11 +34,13 @@ const PROGRAM = `
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import {
-  type BytesConnector, code, definePipeline, files, googleSheets, http, IngestError, jsonLogger, loadPipelines, manifestLeaves,
+  type BytesConnector, code, definePipeline, dis, files, googleSheets, http, IngestError, jsonLogger, loadPipelines, manifestLeaves,
   type Metadata, openAws, openEmbedded, openRefresh, type Pipeline, rangeReader, readLatest, Redactor, RetryableError, s3, secret,
   startRefresh, systemClock,
 } from 'landfall';
 import { Credentials, DapClient, type DapSession, Instant, type Job, readJsonLines } from 'landfall/dap';
+import { DisClient, hashOfKey, type Stream } from 'landfall/dis';
+import { MaxComputeClient, rowsOfBatch } from 'landfall/maxcompute';
 
 const names: string[] = [code, files, googleSheets, http, manifestLeaves, openAws, rangeReader, readJsonLines, readLatest, s3].map(({ name }) => name);
 const connector: Pick<BytesConnector, 'close'> = {};
@@ -64,7 +66,12 @@ const error: IngestError = new RetryableError('later');
 await using session: DapSession = new DapClient({ credentials: Credentials.create('eu#1', 'secret') }).open();
 const status: Job['status'] = 'waiting';
 const since = Instant.parse('2026-01-05T00:00:00.273Z');
-console.log(JSON.stringify({ names, pipeline: pipeline.name, answer, error: error.code, connector, status, since }));
+await using streams = new DisClient({ credentials: { token: 'a-token' }, endpoint: 'http://127.0.0.1:9/v2/0123' });
+const stream: Pick<Stream, 'name'> = { name: 's' };
+const hash: bigint = hashOfKey('key');
+const clients = [streams.constructor.name, MaxComputeClient.name, typeof rowsOfBatch, stream.name, String(hash > 0n)];
+const drain = dis({ stream: 's', app: 'a', framing: { as: 'ndjson', data: 'text' } }).type;
+console.log(JSON.stringify({ names, pipeline: pipeline.name, answer, error: error.code, connector, status, since, clients, drain }));
 `;
 
 const THEIRS = `
@@ -79,6 +86,10 @@ describe('the package', () => {
       'dist/lib/shared/index.d.ts',
       'dist/lib/shared/clients/dap/index.js',
       'dist/lib/shared/clients/dap/index.d.ts',
+      'dist/lib/shared/clients/dis/index.js',
+      'dist/lib/shared/clients/dis/index.d.ts',
+      'dist/lib/shared/clients/maxcompute/index.js',
+      'dist/lib/shared/clients/maxcompute/index.d.ts',
       'bin/landfall.mjs',
       'LICENSE',
       'README.md',
@@ -110,6 +121,8 @@ describe('the package', () => {
       pipeline: 'mine',
       answer: { pipeline: 'theirs', run: 1, pending: false },
       error: 'Retryable',
+      clients: ['DisClient', 'MaxComputeClient', 'function', 's', 'true'],
+      drain: 'dis',
     });
   });
 

@@ -369,6 +369,8 @@ export class Oracle implements ObjectWatch {
       const now = ends.get(feed);
       const shownTo = now?.generation === before.generation ? now.to : 0;
       if (this.#excusedTo(feed, before.generation, shownTo) >= before.to) continue;
+      // Who gives up what a newer generation began with, gives up what that replaces.
+      if (this.#givenUp.get(feed)?.some(({ generation }) => generation > before.generation)) continue;
       if (!now || now.generation < before.generation || (now.generation === before.generation && now.to < before.to))
         throw new Violation(
           `4: the manifest goes back on ${feed} from ${JSON.stringify(before)} to ${JSON.stringify(now)}`,

@@ -24,7 +24,7 @@ describe('the core under simulation', () => {
     const { violations } = await runSeeds(Array.from({ length: 200 }, (_, at) => first + at));
 
     expect(violations).toEqual([]);
-  });
+  }, 60_000);
 
   it('tells the same history twice from one seed', async () => {
     const told = async () => {

@@ -161,6 +161,19 @@ export function describeTables(connection: () => string): void {
       }
     });
 
+    it('forget deletions that are a month older than the newest', async () => {
+      const at = new TableUnderTest(target);
+      await at.changes(NAMED, [deletion(1, 2, 1n), deletion(1, 2, 2n)]);
+      const later = deletion(1, 2, 3n).with(0, '2024-03-01T00:00:00Z');
+
+      await at.changes(NAMED, [later]);
+
+      const state = await at.table.state();
+      const { session } = target.database;
+      const sql = `SELECT count(*) AS n FROM ${target.own.tombstones} WHERE table_id = ${state!.id}`;
+      expect(Number((await session.query(sql))[0]!.n)).toBe(1);
+    });
+
     it('are seen all at once', async () => {
       const at = new TableUnderTest(target, { limits: { batchRows: 1 } });
       await at.generation(NAMED, [upsert(1, 1n, 'a')]);
@@ -404,10 +417,12 @@ export function describeTables(connection: () => string): void {
       await at.table.drop();
     });
 
-    it('must not be empty', async () => {
+    it('must not be empty, nor those of our own tables', async () => {
       const at = new TableUnderTest(target);
 
       await expect(at.generation(schemaOf({ id: LONG, '': STRING }), [])).rejects.toThrow(InvalidNameError);
+      expect(() => target.table({ namespace: 'Landfall', name: 'tables' })).toThrow(InvalidNameError);
+      expect(() => target.table({ namespace: 'tests', name: 'a\0b' })).toThrow(InvalidNameError);
     });
   });
 

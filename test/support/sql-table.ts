@@ -29,7 +29,7 @@ export const batch = (schema: Schema, rows: readonly Row[], firstRow = 0): Recor
 
 let tables = 0;
 
-/** A table that no other test has. */
+/** A table that no other test has, nor one in another process at the same database. */
 export class TableUnderTest {
   readonly target: SqlTarget;
   readonly name: string;
@@ -40,7 +40,7 @@ export class TableUnderTest {
   constructor(target: SqlTarget, options: TableOptions = {}, name?: string) {
     tables += 1;
     this.target = target;
-    this.name = name ?? `t${tables}`;
+    this.name = name ?? `t${process.pid}_${tables}`;
     this.#options = options;
     this.table = target.table({ namespace: 'tests', name: this.name }, options);
   }

@@ -31,6 +31,8 @@ export function nodeFetch(connectTimeoutMs: number): Fetch {
   const http = new HttpAgent({ keepAlive: true });
   const https = new HttpsAgent({ keepAlive: true });
   return (url, { method, headers, body, signal }) => {
+    // A request that is over before it begins leaves the failure of its body to nobody.
+    if (signal.aborted) return Promise.reject(signal.reason);
     const isTls = url.startsWith('https:');
     const options: RequestOptions = { method, headers, signal, agent: isTls ? https : http };
     const { promise, resolve, reject } = Promise.withResolvers<FetchReply>();

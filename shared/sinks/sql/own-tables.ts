@@ -113,7 +113,19 @@ export class OwnTables {
       tableId,
     ]);
     if (isGeneration) await this.#run(`DELETE FROM ${this.tombstones} WHERE table_id = ?`, [tableId]);
+    else await this.#forgetOldDeletions(tableId);
     await this.endLoad(tableId);
+  }
+
+  /** No version comes so late that it could revive a row which was deleted a month before the newest deletion. */
+  async #forgetOldDeletions(tableId: string): Promise<void> {
+    const isMysql = this.#dialect.name === 'mysql';
+    const month = isMysql ? 'INTERVAL 30 DAY' : "interval '30 days'";
+    const limit = isMysql ? `max(ts) - ${month}` : `(max(ts) - ${month})::text`;
+    const [row] = await this.#ask(`SELECT ${limit} AS old FROM ${this.tombstones} WHERE table_id = ?`, [tableId]);
+    if (!row?.old) return;
+    const cast = isMysql ? '' : '::timestamptz';
+    await this.#run(`DELETE FROM ${this.tombstones} WHERE table_id = ? AND ts < ?${cast}`, [tableId, row.old]);
   }
 
   async setPlace(tableId: string, place: string): Promise<void> {

@@ -7,7 +7,7 @@ import { SchemaMismatchError, TableAlreadyExistsError, TableBusyError } from './
 import { DEFAULT_LIMITS, type LoadEnd, type LoadLimits, TableLoad } from './load.ts';
 import { landfallPlan, type TableShape } from './mapping/landfall.ts';
 import { referencePlan } from './mapping/reference.ts';
-import { ACTION_COLUMN, PARTITION_COLUMN, type TableName, TS_COLUMN } from './names.ts';
+import { ACTION_COLUMN, hash, PARTITION_COLUMN, type TableName, TS_COLUMN } from './names.ts';
 import type { SqlDatabase } from './open.ts';
 import type { LoadKind, MappingName, OwnTables, TableState } from './own-tables.ts';
 import { unlessRaced } from './raced.ts';
@@ -138,7 +138,9 @@ export class SqlTable {
   }
 
   get #staging(): string {
-    return this.#db.dialect.ownTable(`${this.table.namespace}__${this.table.name}__next`);
+    const { namespace, name } = this.table;
+    // Two names that look the same when they are joined have different hashes.
+    return this.#db.dialect.ownTable(`${namespace}__${name}__${hash(`${namespace}\0${name}`)}`);
   }
 
   get #lockName(): string {
@@ -331,7 +333,7 @@ export class SqlTable {
     };
     const staged = this.#staged(plan, kind);
     if (kind === 'generation') {
-      const stagedKeyName = `pk_${this.table.namespace}__${this.table.name}__next`.slice(0, 60);
+      const stagedKeyName = `pk_${hash(this.#staging)}`;
       await session.transaction(async () => {
         await dialect.settleKey(session, staged, stagedKeyName);
         if (state.mapping === 'reference') await addForeignKeys(this.#db, staged.staging, plan, this.table);
@@ -352,7 +354,7 @@ export class SqlTable {
     await session.transaction(async () => {
       if (kind === 'partition') await this.#replacePartition(staged, partition!);
       else {
-        await dialect.settleKey(session, staged, `pk_${this.table.name}__changes`.slice(0, 60));
+        await dialect.settleKey(session, staged, `pk_${hash(this.#staging)}`);
         await this.#applyChanges(state, plan, staged);
       }
       await record();

@@ -1,4 +1,5 @@
-import type { TableName } from './names.ts';
+import { InvalidNameError } from './errors.ts';
+import { checkName, OWN_NAMESPACE, type TableName } from './names.ts';
 import { openDatabase, type SqlDatabase } from './open.ts';
 import { OwnTables } from './own-tables.ts';
 import { ReferenceTables } from './reference-tables.ts';
@@ -37,7 +38,11 @@ export class SqlTarget implements AsyncDisposable {
     return this.#db;
   }
 
+  /** @throws {InvalidNameError} an empty name, or the namespace in which our own tables are */
   table(table: TableName, options: TableOptions = {}): SqlTable {
+    checkName(table.name, 'the name of a table');
+    if (checkName(table.namespace, 'a namespace').toLowerCase() === OWN_NAMESPACE)
+      throw new InvalidNameError(`the namespace ${OWN_NAMESPACE} is for what Landfall notes itself`);
     return new SqlTable(this.#db, this.own, this.reference, table, options);
   }
 

@@ -85,7 +85,11 @@ describe('parseListed', () => {
     ['no prefix flag', { name: 'a', fingerprint: 'v' }, '"isPrefix" (or "is_prefix") must be true or false, got undef'],
     ['a prefix flag in words', { ...LEAF, isPrefix: 'False' }, 'must be true or false, got "False"'],
     ['two prefix flags', { ...LEAF, is_prefix: true }, '"isPrefix" is false and "is_prefix" is true: give one of them'],
-    ['an unknown kind', { ...LEAF, isPrefix: true, kind: 'book' }, '"kind" must be "folder", "feed" or "job", got "book"'],
+    [
+      'an unknown kind',
+      { ...LEAF, isPrefix: true, kind: 'book' },
+      '"kind" must be "folder", "feed" or "job", got "book"',
+    ],
     ['a job node without its job', { ...LEAF, isPrefix: true, kind: 'job' }, '"job" must be an object, got undefined'],
     ['the kind of a leaf', { ...LEAF, kind: 'feed' }, '"kind" is for nodes whose "isPrefix" is true, got "feed"'],
     ['half a byte', { ...LEAF, size: 1.5 }, '"size" must be a whole number of bytes, 0 or more, got the number 1.5'],

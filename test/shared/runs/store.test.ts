@@ -100,3 +100,28 @@ describe('RunStore', () => {
     expect((await runs.active('p'))!.root).not.toBe(root);
   });
 });
+
+describe('a name for one pipeline alone', () => {
+  it('goes to the first of many, and stays with it and with what it noted', async () => {
+    const claims = await Promise.all(
+      ['a', 'b', 'c'].map((pipeline) => runs.claim('name', pipeline, { by: pipeline }, at(1))),
+    );
+    const again = await runs.claim('name', 'c', { by: 'another' }, at(2));
+
+    const [first] = claims;
+    expect(claims.every((claim) => claim.pipeline === first!.pipeline && claim.id === first!.id)).toBe(true);
+    expect(again).toMatchObject({ pipeline: first!.pipeline, note: { by: first!.pipeline }, at: 1 });
+    expect((await runs.claim('other name', 'c', {}, at(2))).pipeline).toBe('c');
+  });
+
+  it('is taken over by one of many, under the same id', async () => {
+    const held = await runs.claim('name', 'gone', {}, at(1));
+
+    const taken = await Promise.all(
+      ['a', 'b'].map((pipeline) => runs.claim('name', pipeline, { by: pipeline }, at(2), held)),
+    );
+
+    expect(new Set(taken.map(({ pipeline }) => pipeline)).size).toBe(1);
+    expect(taken[0]).toMatchObject({ id: held.id, note: { by: taken[0]!.pipeline }, at: 2 });
+  });
+});

@@ -9,7 +9,10 @@ import { startMaxComputeServer } from '../../../../local/servers/maxcompute/serv
 it('the example of docs/maxcompute.md runs as it is written', async () => {
   const root = new URL('../../../../', import.meta.url);
   const page = await readFile(new URL('docs/maxcompute.md', root), 'utf8');
-  const example = /```ts\n([\s\S]*?)```/.exec(page)![1]!;
+  // The first of those that import the client.
+  const example = [...page.matchAll(/```ts\n([\s\S]*?)```/g)]
+    .map(([, code]) => code!)
+    .find((code) => code.includes("'landfall/maxcompute'"))!;
   const client = new URL('shared/clients/maxcompute/index.ts', root).href;
   const folder = await mkdtemp(join(tmpdir(), 'landfall-maxcompute-'));
   onTestFinished(() => rm(folder, { recursive: true }));

@@ -3,6 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { zstdCompressSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
+import { nodeFetch } from '../../../../shared/clients/maxcompute/http.ts';
 import {
   Compression,
   MaxComputeClient,
@@ -121,6 +122,16 @@ describe('over the network', () => {
       name: 'ConnectionRefusedError',
       retryable: true,
     });
+  });
+
+  it('a request that is over before it begins fails once, and its body with it', async () => {
+    const send = nodeFetch(1000);
+    const body = inPieces(Buffer.from('rows'), 2);
+    const init = { method: 'POST', headers: {}, body, signal: AbortSignal.abort(new Error('no time left')) };
+
+    expect(await failure(send('http://127.0.0.1:9/', init))).toMatchObject({ message: 'no time left' });
+    // A failure that nobody hears of would end the process.
+    await new Promise((resolve) => setImmediate(resolve));
   });
 
   it('a service that says nothing is given up, before its answer and within it', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type CodeOptions, code, type PythonMetadata } from '../../../../shared/connectors/code/code.ts';
-import type { Chunks, Metadata } from '../../../../shared/connectors/connector.ts';
+import type { Chunks, Metadata, RecordsSource } from '../../../../shared/connectors/connector.ts';
 import { InvalidInputError } from '../../../../shared/core/errors.ts';
 import { aRun, bytesOf, collect } from '../../../support/connector-run.ts';
 
@@ -191,6 +191,39 @@ describe('code', () => {
     expect(() => connector.readBytes('', LEAF, run)).toThrow(
       `"readBytes" must yield or return strings or bytes, got ${shown}`,
     );
+  });
+
+  it.each([
+    [
+      'a generator',
+      function* () {
+        yield { id: 1 };
+      },
+    ],
+    [
+      'an async generator',
+      async function* () {
+        yield { id: 1 };
+      },
+    ],
+    ['an array', () => [{ id: 1 }]],
+    ['a promise of one', async () => [{ id: 1 }]],
+  ])('takes %s of records in place of bytes', async (_what, readRecords) => {
+    const { context, listObjects } = complete;
+    const typing = { onExtraField: 'drop' } as const;
+    for (const given of [{ readRecords }, { read_records: readRecords }]) {
+      const { connector } = code(options({ context, listObjects, ...given, typing })) as unknown as RecordsSource;
+
+      expect(connector).toMatchObject({ kind: 'records', typing });
+      expect(await collect(connector.readRecords('', LEAF, run))).toEqual([{ id: 1 }]);
+    }
+  });
+
+  it.each<[object, string]>([
+    [{ readRecords: () => [] }, '"readBytes" and "readRecords" do the same'],
+    [{ typing: {} }, '"typing" is for "readRecords"'],
+  ])('refuses %j beside bytes', (given, says) => {
+    expect(() => code(options({ ...complete, ...given }))).toThrow(says);
   });
 
   it('does not take a word for a list of letters', () => {

@@ -1,5 +1,6 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { Acknowledgement } from '../../../../shared/connectors/connector.ts';
+import type { Acknowledgement, BytesConnector, ReadRun } from '../../../../shared/connectors/connector.ts';
 import { days, hours } from '../../../../shared/core/units.ts';
 import { giveUp } from '../../../../shared/operations/control.ts';
 import { isUpload, isWrite, once } from '../../../support/faults.ts';
@@ -563,6 +564,25 @@ describe('reading a range', () => {
     const [landed] = [...(await world.manifest()).values()];
     expect(landed!.objects.length).toBeGreaterThan(1);
     expect(landed!.rows).toBe(60);
+  });
+
+  it('holds two answers at most: the one that is used, and the one that is asked for', async () => {
+    const world = await aStream({ dis: { recordsPerRange: 1000, maxFetchBytes: 2000 } });
+    await world.put(Array.from({ length: 60 }, () => 'x'.repeat(300)));
+    await world.start();
+    for (let lists = 0; lists < 2; lists++) await world.step();
+    const [range] = [...(await world.items(partitionName(0))).values()];
+    const { signal } = new AbortController();
+    const { connector, context } = await world.deps().connectors.open(world.pipeline, signal);
+    const run = { signal, checkpoint: async () => {} } as unknown as ReadRun;
+    const chunks = (connector as BytesConnector).readBytes(context, range!.metadata as never, run) as AsyncGenerator;
+
+    for (const taken of [1, 2, 3]) {
+      await chunks.next();
+      await wait(20);
+      expect(asks(world, 'downloadData').length).toBeLessThanOrEqual(taken + 1);
+    }
+    await chunks.return(undefined);
   });
 
   it('renews a cursor that is too old', async () => {

@@ -5,7 +5,13 @@ import {
   startMaxComputeServer,
 } from '../../../../local/servers/maxcompute/server.ts';
 import { nodeFetch } from '../../../../shared/clients/maxcompute/http.ts';
-import { type Fetch, MaxComputeClient, type Row, rowsOfBatch } from '../../../../shared/clients/maxcompute/index.ts';
+import {
+  type Fetch,
+  MaxComputeClient,
+  type Row,
+  rowsOfBatch,
+  SplitMode,
+} from '../../../../shared/clients/maxcompute/index.ts';
 import { secret } from '../../../../shared/pipelines/define.ts';
 import { type MaxComputeTableOptions, maxComputeTable } from '../../../../shared/sinks/maxcompute/sink.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
@@ -23,11 +29,15 @@ export interface TableWorld extends World {
   count(action: string): number;
   /** Decides what becomes of each request of the sink, counted from 0. */
   onRequest: (at: number, action: string) => 'kill before' | 'kill after' | undefined;
+  /** A request waits as long as this does. */
+  holds: (action: string) => Promise<void>;
   /** So many there were. */
   requests: number;
 }
 
 let tables = 0;
+/** What every table can be split by. */
+const SPLITS = { splitMode: SplitMode.ROW_OFFSET, splitNumber: 1_000_000 };
 const NEVER = new Promise<never>(() => {});
 
 export type TableWorldOptions = WorldOptions & {
@@ -54,12 +64,15 @@ export async function aTableSink({
   const { url, project, credentials } = server;
   const send = nodeFetch(10_000);
   const fetch: Fetch = async (request, init) => {
+    // Whoever asks has to be waiting by now.
+    await undefined;
     const action = new URL(request).searchParams.get('Action') ?? '';
     const fate = world.onRequest(world.requests++, action);
     if (fate === 'kill before') {
       world.killNow();
       return NEVER;
     }
+    await world.holds(action);
     const reply = await send(request, init);
     if (fate === undefined) return reply;
     // What was asked for is done, and nobody hears of it.
@@ -92,12 +105,13 @@ export async function aTableSink({
     rows: async () => {
       const rows: Row[] = [];
       if (server.rowCount(name) === 0) return rows;
-      const session = await client.table(name).openReadSession();
+      const session = await client.table(name).openReadSession({ splitOptions: SPLITS });
       for (const split of session.splits())
         for await (const batch of session.read(split)) rows.push(...(await rowsOfBatch(batch)));
       return rows;
     },
     onRequest: () => undefined,
+    holds: async () => {},
     requests: 0,
     sinkRecord: () => base.deps().sinks.get(PIPELINE, 'maxcompute'),
     count: (action: string) => server.calls.filter((call) => call.action === action && call.table === name).length,
