@@ -67,7 +67,10 @@ describe.each(['list-objects', 'poll-job', 'read-bytes', 'finish-refresh', 'stre
       const { errorType, errorMessage } = await failureOf(() => invoke({ pipeline: 'calendar', run: -1, sink: -1 }));
 
       expect(errorType).toBe('InvalidMessageError');
-      expect(errorMessage).toMatchObject({ code: 'InvalidMessage', message: expect.stringMatching(/(run|sink) must be/) });
+      expect(errorMessage).toMatchObject({
+        code: 'InvalidMessage',
+        message: expect.stringMatching(/(run|sink) must be/),
+      });
     });
   },
 );
