@@ -61,7 +61,9 @@ export {
   type Acknowledgement,
   type BytesConnector,
   type Chunks,
+  type Claim,
   type ContextRun,
+  ExclusiveUseError,
   InvalidListingError,
   type Listed,
   type Listing,
@@ -139,6 +141,8 @@ export {
 export { StuckError } from './refresh/walk.ts';
 export { type RunRecord, type RunState, RunStore } from './runs/store.ts';
 export { SecretMissingError, type Secrets, SecretUnreadableError } from './secrets/secrets.ts';
+export { type DisStreamOptions, disStream } from './sinks/dis/sink.ts';
+export { type MaxComputeTableOptions, maxComputeTable, type ObjectColumns } from './sinks/maxcompute/sink.ts';
 export { type S3SinkOptions, s3Sink } from './sinks/s3/sink.ts';
 export { type SqlDatabaseOptions, sqlDatabase } from './sinks/sql/sink.ts';
 export { PipelinePausedError, type StartRefreshAnswer, startRefresh } from './steps/start-refresh.ts';

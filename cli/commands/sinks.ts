@@ -6,6 +6,7 @@ import {
   refusedPartitions,
   rewindSink,
   type SinkView,
+  settleSink,
   sinkNamed,
   sinkViews,
 } from '../../shared/operations/sinks.ts';
@@ -21,6 +22,7 @@ import { bytesText, countText, durationText, oneLine, printable, tableText, time
 interface SinksOptions {
   readonly redrive?: boolean;
   readonly rewind?: boolean;
+  readonly settle?: string;
   readonly yes?: boolean;
 }
 
@@ -34,12 +36,14 @@ export const sinksCommand = (act: Act): Command =>
     .argument('[sink]', 'name of a sink: also what it has refused, and why')
     .option('--redrive', 'try again now, with the partitions it has refused')
     .option('--rewind', 'upload all that is published again (with --yes)')
+    .option('--settle <what>', 'of a transition that nobody can tell whether it is in: `in` or `out`')
     .option('--yes', 'do it')
     .addHelpText('after', examples('sinks canvas', 'sinks canvas sql --redrive', 'sinks canvas sql --rewind --yes'))
     .action(
       act<[string, string | undefined], SinksOptions>(async (session, [name, wanted], options) => {
         const { deps } = await session.open();
         const pipeline = await pipelineNamed(name, deps);
+        if (options.settle !== undefined) return settle(pipeline, wanted, options.settle, session, deps);
         if (options.redrive || options.rewind) return operate(pipeline, wanted, options, session, deps);
         if (wanted !== undefined) return showOne(pipeline, sinkNamed(pipeline, wanted).name, session, deps);
         return showAll(pipeline, session, deps);
@@ -63,6 +67,25 @@ async function operate(
     await session.printJson({ pipeline: pipeline.name, sink: sink.name, [rewind ? 'rewind' : 'redrive']: true });
   else
     await session.print(`${label} ${rewind ? 'begins anew' : 'is tried again'}; a worker, or the next run, does it\n`);
+  return EXIT.done;
+}
+
+async function settle(
+  pipeline: Pipeline,
+  wanted: string | undefined,
+  what: string,
+  session: Session,
+  deps: RefreshDeps,
+): Promise<number> {
+  if (what !== 'in' && what !== 'out')
+    throw new InvalidInputError(`--settle must be "in" or "out", got ${JSON.stringify(what)}`);
+  const sink = sinkNamed(pipeline, wanted);
+  await settleSink(pipeline, sink, what === 'in', deps);
+  if (session.json) await session.printJson({ pipeline: pipeline.name, sink: sink.name, settled: what });
+  else
+    await session.print(
+      `${pipeline.name}: the sink ${sink.name} ${what === 'in' ? 'goes on from there' : 'uploads it again'}\n`,
+    );
   return EXIT.done;
 }
 

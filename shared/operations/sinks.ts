@@ -148,6 +148,26 @@ export async function rewindSink(pipeline: Pipeline, sink: StreamSink, deps: Sin
     await deps.sinks.forgetRefusal(pipeline.name, sink.name, path);
 }
 
+/**
+ * Says what came of a transition of which the sink itself cannot tell whether it is in (`SinkUndecided`): somebody has looked.
+ *
+ * @param isIn true: what it was brought to counts as applied; false: nothing of it is there, and it is uploaded again
+ * @throws {InvalidInputError} there is nothing undecided
+ * @throws {SinkBusyError} it is being brought on just now
+ */
+export async function settleSink(pipeline: Pipeline, sink: StreamSink, isIn: boolean, deps: SinkDeps): Promise<void> {
+  const record = await deps.sinks.get(pipeline.name, sink.name);
+  if (record?.error?.code !== UNDECIDED || !record.target)
+    throw new InvalidInputError(`${pipeline.name}: of the sink ${sink.name} nothing is undecided`);
+  const { run, manifest, publishedAt, redrive } = record.target;
+  const applied: JsonObject = isIn ? { applied: { run, manifest, publishedAt } } : {};
+  const asked = isIn ? ([redrive === undefined ? 'anew' : 'redrive'] as const) : [];
+  const fields = { ...applied, place: 0, ahead: [], rows: {}, attempts: 0 };
+  await operate(pipeline, sink, fields, ['target', 'kept', 'error', 'failedAt', ...asked], deps, record);
+}
+
+const UNDECIDED = 'SinkUndecided';
+
 function redriveFields(record: SinkRecord | undefined, { whole }: StreamSink): JsonObject {
   if (!record || record.refused === 0) return {};
   // Such a sink is brought all that is shown, or nothing.
@@ -164,9 +184,10 @@ async function operate(
   fields: JsonObject,
   clears: readonly (keyof SinkRecord)[],
   deps: SinkDeps,
+  seen?: SinkRecord,
 ): Promise<void> {
   const now = epochMs(deps.clock());
-  if (!(await deps.sinks.operate(pipeline.name, sink.name, fields, clears, now)))
+  if (!(await deps.sinks.operate(pipeline.name, sink.name, fields, clears, now, seen)))
     throw new SinkBusyError(pipeline.name, sink.name);
   await wakeSinks({ ...pipeline, sinks: [sink] }, deps);
 }

@@ -5,9 +5,11 @@ import type { Pipeline } from './define.ts';
 
 type Path = readonly string[];
 
-/** How the bytes of a partition are read as rows: as its source says, else as the pipeline does. */
-export const parserOf = ({ source, land }: Pipeline, path: Path): ParserOptions | undefined =>
-  source.records?.(path)?.parser ?? land.parser;
+/** How the bytes of a partition are read as rows: as its source says, with what the pipeline adds to that, else as the pipeline does. */
+export function parserOf({ source, land: { parser } }: Pipeline, path: Path): ParserOptions | undefined {
+  const told = source.records?.(path)?.parser;
+  return told && parser?.format === told.format ? ({ ...told, ...parser } as ParserOptions) : (told ?? parser);
+}
 
 /** @throws {InvalidInputError} nobody says how */
 export function requiredParser(pipeline: Pipeline, path: Path): ParserOptions {

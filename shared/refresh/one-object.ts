@@ -1,4 +1,5 @@
 import type { ByteSink, PartFile } from '../formats/writer.ts';
+import { type Compression, type Encoder, newEncoder } from '../landing/encoder.ts';
 import type { CreateOptions, Objects, ObjectWriter } from '../landing/objects.ts';
 import type { BadRecord } from '../parsers/parser.ts';
 import type { LandedObject, SetAside } from '../partitions/store.ts';
@@ -46,15 +47,41 @@ class LazyObject {
   }
 }
 
-/** A partition's file. What a writer calls its files are put one after the other: newline-delimited JSON may be, and the rest has one. */
+/**
+ * A partition's file. What a writer calls its files are put one after the other: newline-delimited JSON may be, and the rest has
+ * one. So compression is around all of them, as one gzip member or zstd frame.
+ */
 export class OneObject extends LazyObject {
-  part({ contentType, contentEncoding }: PartFile): ByteSink<void> {
-    this.open({ contentType, ...(contentEncoding ? { contentEncoding } : {}) });
-    return { write: (chunk) => this.store(chunk), close: async () => {}, abort: async () => {} };
+  readonly #compression: Compression;
+  readonly #encoder: Encoder;
+  #isOpen = false;
+
+  constructor(objects: Objects, key: string, compression: Compression, signal: AbortSignal) {
+    super(objects, key, signal);
+    this.#compression = compression;
+    this.#encoder = newEncoder(compression);
   }
 
-  finish(): Promise<LandedObject | undefined> {
+  part({ contentType }: PartFile): ByteSink<void> {
+    this.open({ contentType, ...(this.#compression === 'none' ? {} : { contentEncoding: this.#compression }) });
+    this.#isOpen = true;
+    const write = async (chunk: Uint8Array) => this.#storeAll(await this.#encoder.encode(chunk));
+    return { write, close: async () => {}, abort: async () => {} };
+  }
+
+  async finish(): Promise<LandedObject | undefined> {
+    if (!this.#isOpen) return undefined;
+    await this.#storeAll(await this.#encoder.end());
     return this.close();
+  }
+
+  override async abort(): Promise<void> {
+    this.#encoder.close();
+    await super.abort();
+  }
+
+  async #storeAll(pieces: readonly Uint8Array[]): Promise<void> {
+    for (const piece of pieces) await this.store(piece);
   }
 }
 

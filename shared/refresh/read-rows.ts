@@ -71,7 +71,7 @@ class RowsReading {
     this.#file = pipeline.land.file!;
     this.#folder = folder;
     this.#label = pathText(path);
-    this.#object = new OneObject(objects, keyOf(0), deadline.signal);
+    this.#object = new OneObject(objects, keyOf(0), pipeline.land.compression, deadline.signal);
     this.#aside = new AsideObject(objects, keyOf(0, 'errors'), deadline.signal);
   }
 
@@ -136,7 +136,10 @@ class RowsReading {
       runId: `${pipeline.name}/${run}`,
       ingestedAt: at.toISOString().replace(/\.?0*Z$/, 'Z'),
     };
-    const writer = newRecordWriter(this.#file, (file) => this.#object.part(file), lineage);
+    // What is around a text is around the object.
+    const isText = this.#file.format === 'ndjson' || this.#file.format === 'csv';
+    const options: FormatOptions = isText ? { ...this.#file, compression: 'none' } : this.#file;
+    const writer = newRecordWriter(options, (file) => this.#object.part(file), lineage);
     // A line of JSON names its own columns; in the other formats those of a file are told once.
     const fixed = this.#file.format === 'ndjson' ? undefined : new FixedColumns(this.#label, this.#mayGrow());
     try {

@@ -176,9 +176,11 @@ export class SinkStore {
     fields: JsonObject,
     clears: readonly (keyof SinkRecord)[],
     now: EpochMs,
+    seen?: Pick<SinkRecord, 'failedAt'>,
   ): Promise<SinkRecord | undefined> {
     const idle = anyOf(absent('leasedUntil'), atMost('leasedUntil', now));
-    return this.#update(pipeline, sink, { set: { ...fields, pipeline, sink }, remove: clears }, [idle]);
+    const same = seen?.failedAt === undefined ? [] : [equals('failedAt', seen.failedAt)];
+    return this.#update(pipeline, sink, { set: { ...fields, pipeline, sink }, remove: clears }, [idle, ...same]);
   }
 
   /** The partitions that a sink has refused, in an order that stays. */

@@ -220,12 +220,17 @@ describe('a pipeline that lands in a format', () => {
     expect((await shown(world, 'a.csv')).text).toBe('{"a":1}\n');
   });
 
-  it.each(['ndjson', 'parquet'] as const)('loses no field that comes late (%s)', async (format) => {
+  it.each<[LandOptions['format'] & ('ndjson' | 'parquet'), LandOptions['compression'] & string]>([
+    ['ndjson', 'none'],
+    ['ndjson', 'gzip'],
+    ['ndjson', 'zstd'],
+    ['parquet', 'zstd'],
+  ])('loses no field that comes late (%s, %s)', async (format, compression) => {
     const rows = Array.from({ length: 30_000 }, (_, id) =>
       JSON.stringify(id < 20_000 ? { id } : { id, late: 'x' }),
     ).join('\n');
     const parser = { format: 'ndjson', sampleRecords: 10 } as const;
-    const world = newWorld({ land: { format, parser, ...NO_LINEAGE } });
+    const world = newWorld({ land: { format, compression, parser, ...NO_LINEAGE } });
     world.source.leaf('a', 'v1', { bytes: rows });
 
     await world.refresh();

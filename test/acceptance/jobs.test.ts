@@ -440,7 +440,7 @@ describe('the executor', () => {
     expect(await world.node('q')).toMatchObject({ error: { code: 'CreateOutcomeUnknown' } });
   });
 
-  it('dies at any write, before or after it: one job, and all of it lands', async () => {
+  it('dies at any write, before or after it: one job, and all of it lands', { timeout: 60_000 }, async () => {
     const calls = aJob();
     await calls.refresh();
     const writes = calls.calls.filter(isWorkersWrite).length;
@@ -572,7 +572,7 @@ describe('a feed of jobs', () => {
     expect(await world.node('t')).toMatchObject({ landedPosition: { since: 2 } });
   });
 
-  it('dies at any write: every query once, everything landed', async () => {
+  it('dies at any write: every query once, everything landed', { timeout: 60_000 }, async () => {
     const calls = aTable();
     await calls.refresh();
     await calls.refresh();

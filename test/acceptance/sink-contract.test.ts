@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { JsonValue } from '../../shared/core/json.ts';
 import { hours, minutes } from '../../shared/core/units.ts';
+import { settleSink } from '../../shared/operations/sinks.ts';
 import {
   type SinkContext,
   type SinkSession,
@@ -115,6 +116,34 @@ describe('a sink', () => {
     expect(calls.slice(-5)).toEqual([`begin ${begun}`, 'commit', 'begin null', 'upload b', 'commit']);
     expect(calls.filter((call) => call === 'upload a')).toHaveLength(1);
     expect(calls).not.toContain('abort');
+  });
+
+  it.each([
+    ['in', true, ['begin null', 'upload b', 'commit']],
+    ['out', false, ['begin null', 'upload a', 'upload b', 'commit']],
+  ])('of which somebody says that it is %s goes on accordingly', async (_what, isIn, expected) => {
+    let isDecided = false;
+    const { world, calls, contexts, record } = scripted({
+      upload: () => contexts.at(-1)!.keep({ session: 1 }),
+      commit: async () => {
+        if (!isDecided) throw new SinkUndecidedError('who knows');
+      },
+    });
+    const settle = () => settleSink(world.pipeline, world.pipeline.sinks[0]!, isIn, world.deps());
+    world.source.leaf('a', '1');
+    await expect(settle()).rejects.toThrow('nothing is undecided');
+    await refreshed(world);
+    world.source.leaf('b', '1');
+    await refreshed(world);
+    calls.length = 0;
+    isDecided = true;
+
+    await settle();
+    await world.drain();
+
+    expect(calls).toEqual(expected);
+    expect(await record()).toMatchObject({ applied: { run: 2 } });
+    await expect(settle()).rejects.toThrow('nothing is undecided');
   });
 
   it('can ask which changes are in', async () => {

@@ -301,6 +301,8 @@ function unmarked(value: unknown): unknown {
   return Object.fromEntries(known.map(([name, member]) => [name, own.test(name) ? 'its own' : unmarked(member)]));
 }
 
+const RETURN_NOTHING = new Set(['update_stream_partition', 'start_dump_task', 'pause_dump_task']);
+
 describe('every method of the seed', () => {
   it('comes to the same by otcextensions on one server and by our client on another', async () => {
     const peer = new PeerClient('otcextensions_calls.py', server);
@@ -326,7 +328,8 @@ describe('every method of the seed', () => {
       const mine = Symbol.asyncIterator in given ? await Array.fromAsync(given) : await given;
       const told = unmarked(theirs === null || theirs === undefined ? null : toldBy(theirs));
       const answer = unmarked(comparable(mine));
-      if (told === null) expect(answer, method).toBeNull();
+      // By the seed these return nothing; theirs hands out what the service happens to answer.
+      if (told === null || RETURN_NOTHING.has(method)) expect(answer, method).toBeNull();
       else if (Array.isArray(told)) expect(answer, method).toMatchObject(told);
       else expect(answer, method).toMatchObject(told as object);
       return { theirs, mine };

@@ -1,4 +1,7 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type MaxComputeServer, startMaxComputeServer } from '../../local/servers/maxcompute/server.ts';
 import {
   arrowSchemaOf,
@@ -8,6 +11,9 @@ import {
   type Row,
   rowsOfBatch,
 } from '../../shared/clients/maxcompute/index.ts';
+import { maxcompute } from '../../shared/connectors/maxcompute/maxcompute.ts';
+import { FakeClock } from '../support/fake-clock.ts';
+import { newWorld } from '../support/world.ts';
 import { runScenario } from './maxcompute/run.ts';
 
 let server: MaxComputeServer;
@@ -124,6 +130,33 @@ describe('our own client', () => {
         c_interval: null,
       });
       await run('exchange.py', 'check');
+    },
+  );
+});
+
+describe('a pipeline', () => {
+  it.each(['none', 'zstd', 'lz4'] as const)(
+    'lands what PyODPS wrote as streams that pyarrow reads, in every type (compression %s)',
+    async (compression) => {
+      await run('exchange.py', 'write');
+      const { url, project, credentials } = server;
+      const { accessId, accessKey } = credentials;
+      const time = new FakeClock(new Date().toISOString());
+      const source = { project, endpoint: `${url}/api`, tables: ['from_python'], split: { rows: 4 }, compression };
+      const world = newWorld({
+        from: maxcompute(source, { clock: time.clock }),
+        credentials: { secret: 'mc' },
+        credential: JSON.stringify({ accessId, accessKey }),
+        time,
+      });
+      const folder = mkdtempSync(join(tmpdir(), 'landfall-peers-'));
+      onTestFinished(() => rmSync(folder, { recursive: true }));
+
+      expect(await world.refresh()).toMatchObject({ state: 'SUCCEEDED', totals: { partitions: 2 } });
+      for (const entry of (await world.manifest()).values())
+        writeFileSync(join(folder, entry.name), await world.bytesOf(entry));
+
+      await runScenario('maxcompute', 'exchange.py', 'landed', server, { LANDFALL_LANDED: folder });
     },
   );
 });

@@ -11,20 +11,9 @@ import { InvalidInputError } from '../../core/errors.ts';
 import { isObject } from '../../core/json.ts';
 import type { Logger } from '../../core/logger.ts';
 import type { Redactor } from '../../core/redaction.ts';
+import type { MaxComputeEndpoint } from './endpoint.ts';
 
-/** Where a project is. All of it is plain text that may be written down. */
-export interface MaxComputeEndpoint {
-  readonly project: string;
-  /** The REST endpoint, e.g. `https://service.cn-hangzhou.maxcompute.aliyun.com/api`. */
-  readonly endpoint: string;
-  /** Where the rows are. Default: the REST endpoint is asked. */
-  readonly tunnelEndpoint?: string;
-  /** E.g. `cn-hangzhou`: requests are signed by version 4, else classic. */
-  readonly region?: string;
-  readonly quotaName?: string;
-  /** `2` (default) or `3`. */
-  readonly apiVersion?: string;
-}
+export { ENDPOINT_SPEC, type MaxComputeEndpoint } from './endpoint.ts';
 
 /** What tests put in place of the world. */
 export interface MaxComputeEnvironment {
@@ -34,15 +23,6 @@ export interface MaxComputeEnvironment {
   readonly sleep?: Sleep;
   readonly random?: () => number;
 }
-
-export const ENDPOINT_SPEC = {
-  project: { kind: 'string', required: true, min: 1, max: 128 },
-  endpoint: { kind: 'string', required: true, min: 1 },
-  tunnelEndpoint: { kind: 'string', min: 1 },
-  region: { kind: 'string', min: 1 },
-  quotaName: { kind: 'string', min: 1 },
-  apiVersion: { kind: 'string', oneOf: ['2', '3'] },
-} as const;
 
 /** The members of {@link MaxComputeEndpoint} that are there, out of anything that has more. */
 export function endpointOf(options: MaxComputeEndpoint): MaxComputeEndpoint {

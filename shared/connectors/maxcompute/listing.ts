@@ -115,7 +115,13 @@ export class Lister {
       taskType: 'maxcompute.read',
       template: {
         custom: { ...endpointOf(this.options), ...(schema === undefined ? {} : { schema }), table, request },
-        metadata: { retries: RETRIES, timeoutSeconds: timeoutHours * 3600, startsPerMinute },
+        metadata: {
+          retries: RETRIES,
+          timeoutSeconds: timeoutHours * 3600,
+          startsPerMinute,
+          // A session that nobody knows of ends by itself.
+          retryOnUnknownCreate: true,
+        },
       } as unknown as JsonObject,
     };
   }

@@ -3,6 +3,7 @@ import {
   type CreateReadSessionRequest,
   type MaxComputeClient,
   NoSuchSessionError,
+  RequestQuotaExceededError,
   SessionStatus,
 } from '../../clients/maxcompute/index.ts';
 import { IngestError } from '../../core/errors.ts';
@@ -39,7 +40,7 @@ export interface MaxComputeReadHandle extends MaxComputeEndpoint {
 
 /**
  * A read session of MaxCompute as an external job: `maxcompute.read`. Created twice it is two sessions, of which the one that
- * nobody reads ends by itself.
+ * nobody reads ends by itself: say `retryOnUnknownCreate` in its template's metadata.
  *
  * Connection: the secret `credential` (`{"accessId", "accessKey", "securityToken"?}` or `{"bearerToken"}`), or those by name.
  * Outputs: see {@link ReadSessionOutputs}.
@@ -48,7 +49,7 @@ export class MaxComputeReadConnector extends AsyncConnector<MaxComputeReadHandle
   override readonly name = 'MaxCompute read session';
   readonly taskTypeName = 'maxcompute.read';
   readonly metadataType = jsonResourceMeta(parseHandle);
-  readonly createIsIdempotent = true;
+  readonly createIsIdempotent = false;
   // Most sessions can be read as soon as they are opened.
   override readonly polling = { firstPollSeconds: 0, pollMaxSeconds: 30, callsPerSecond: 20, burst: 40 };
   readonly #environment: MaxComputeEnvironment;
@@ -145,9 +146,10 @@ function outputsOf(
   };
 }
 
-/** Errors of the client keep their own codes: what is listed next depends on them. */
+/** Errors of the client keep their own codes, but for those that only say that it is too much at once. */
 function named(error: unknown): unknown {
   if (!(error instanceof IngestError) || error instanceof ConnectorError) return error;
+  if (error instanceof RequestQuotaExceededError) return error;
   const { code, retryable, message, retryAfterMs } = error;
   return new ConnectorError(code, {
     message,

@@ -61,8 +61,8 @@ class DisSession implements SinkSession {
   }
 
   async upload(partition: UploadPartition): Promise<void> {
-    if (partition.records.change === 'none') return;
-    const { batchRecords } = this.#options;
+    const { batchRecords, records } = this.#options;
+    if (partition.records.change === 'none' && records !== 'objects') return;
     let window: Candidate[] = [];
     let sizeBytes = 0;
     const send = async () => {

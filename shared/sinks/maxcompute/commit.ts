@@ -112,7 +112,7 @@ async function wasCommitted(
   const seen = before && now ? `the table was ${shown(before)}, and is ${shown(now)}` : 'the table cannot be asked';
   throw new SinkUndecidedError(
     `whether session ${session} was committed is not known: ${seen}; it has ${rows ?? 'an unknown number of'} rows. ` +
-      'Nothing is uploaded until somebody has looked at the table',
+      'Nothing is uploaded until somebody has looked at the table, and says so: landfall sinks … --settle in|out',
     { cause },
   );
 }

@@ -23,7 +23,7 @@ export async function uploadObject(
   sessionId: string,
   { objects, spec, compression }: CheckedMaxComputeTable & { readonly objects: ObjectColumns },
 ): Promise<void> {
-  if (rowsThere > 0) return;
+  if (rowsThere > 0) return partition.committed(1);
   const { schema } = stream;
   const columnIndex = schema ? blobColumnIds(schema).get(objects.blob) : undefined;
   if (columnIndex === undefined) {

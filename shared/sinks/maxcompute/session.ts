@@ -54,7 +54,8 @@ class MaxComputeSession implements SinkSession {
   }
 
   async upload(partition: UploadPartition): Promise<void> {
-    if (partition.records.change === 'none') return;
+    // What holds no rows can be stored all the same.
+    if (partition.records.change === 'none' && !this.#options.objects) return;
     if (this.#streams.committing) throw new SinkUndecidedError('a session that is being committed takes no more rows');
     try {
       await (this.#options.objects ? this.#uploadObject(partition) : this.#uploadRows(partition));

@@ -1,10 +1,7 @@
 import { Compression } from '../../clients/maxcompute/enums.ts';
 import { partitionSpec } from '../../clients/maxcompute/target.ts';
-import {
-  ENDPOINT_SPEC,
-  type MaxComputeEndpoint,
-  type MaxComputeEnvironment,
-} from '../../connectors/maxcompute/access.ts';
+import type { MaxComputeEnvironment } from '../../connectors/maxcompute/access.ts';
+import { ENDPOINT_SPEC, type MaxComputeEndpoint } from '../../connectors/maxcompute/endpoint.ts';
 import { InvalidInputError } from '../../core/errors.ts';
 import { type Checked, checkOptions } from '../../core/options.ts';
 import { MIB } from '../../core/units.ts';
@@ -30,7 +27,7 @@ export interface MaxComputeTableOptions extends MaxComputeEndpoint {
   readonly streams?: number;
   /** Landed partitions below so many bytes share streams from the first. 0 to 1 GiB, default 8 MiB. */
   readonly smallBytes?: number;
-  /** Of one request, about; 64 KiB to 64 MiB, default 16 MiB. */
+  /** Of one request, about; 64 KiB to 64 MiB, default 8 MiB. */
   readonly requestBytes?: number;
   /** Of rows on their way. Default `none`. */
   readonly compression?: 'none' | 'zstd' | 'lz4';
@@ -73,7 +70,7 @@ const SPEC = {
   },
   streams: { kind: 'integer', min: 1, max: 128, default: 64 },
   smallBytes: { kind: 'integer', min: 0, max: 1024 * MIB, default: 8 * MIB },
-  requestBytes: { kind: 'integer', min: 64 * 1024, max: 64 * MIB, default: 16 * MIB },
+  requestBytes: { kind: 'integer', min: 64 * 1024, max: 64 * MIB, default: 8 * MIB },
   compression: { kind: 'string', oneOf: ['none', 'zstd', 'lz4'], default: 'none' },
   rowOffsets: { kind: 'boolean', default: true },
   parallel: { kind: 'integer', min: 1, max: 64, default: 4 },

@@ -31,7 +31,9 @@ export async function alignTable(
         `column ${column.name}: a list of values cannot become open; drop and load the table`,
       );
     const isOther = dialect.typeSql(was.storage) !== dialect.typeSql(column.storage);
-    if (isOther || (!was.nullable && column.nullable)) changes.push(...dialect.alterColumn(table, was, target));
+    const isDone = isOther && (await dialect.isAlready(session, table, column));
+    if ((isOther && !isDone) || (!was.nullable && column.nullable))
+      changes.push(...dialect.alterColumn(table, was, target));
     else if (was.comment !== column.comment) statements.push(...dialect.commentColumn(table, target));
   }
   const wanted = new Set(to.columns.map(({ name }) => name));

@@ -3,6 +3,9 @@ import type { NameLimits, TableName } from './names.ts';
 import type { SqlSession } from './session.ts';
 import type { SqlColumn, Storage, TablePlan } from './storage.ts';
 
+/** A server takes a moment to notice that the process which held a table was killed. */
+export const LOCK_WAIT_SECONDS = 5;
+
 /** A value that its column cannot hold, and why. The reason does not quote it. */
 export class Unfit {
   readonly reason: string;
@@ -52,13 +55,18 @@ export interface Dialect {
   /** Changes type and whether null is allowed; values are converted. */
   alterColumn(table: string, from: SqlColumn, to: SqlColumn): readonly string[];
   commentColumn(table: string, column: SqlColumn): readonly string[];
+  /**
+   * Whether a column was converted already, by a process that could not note it: where a change of a table is no part of a
+   * transaction, that must be looked for.
+   */
+  isAlready(session: SqlSession, table: string, column: SqlColumn): Promise<boolean>;
 
   exists(session: SqlSession, table: string): Promise<boolean>;
   /** Whether a table has a row. */
   hasRows(session: SqlSession, table: string): Promise<boolean>;
   /** Runs `change`, with what hangs on the table and would forbid it taken away and put back. */
   withoutDependents<T>(session: SqlSession, table: string, change: () => Promise<T>): Promise<T>;
-  /** One table for one process. @returns whether it is ours now, until the session ends or lets go */
+  /** One table for one process; it is waited for a little. @returns whether it is ours now, until the session ends or lets go */
   lock(session: SqlSession, name: string): Promise<boolean>;
   unlock(session: SqlSession, name: string): Promise<void>;
 

@@ -1,4 +1,7 @@
 """One side of an exchange of rows: what this side writes, another client reads, and the reverse."""
+import glob
+import os
+
 from common import COLUMNS, all_types, drain, expected_rows, main, make, rows_of, same
 from odps.apis.storage_api_v2 import Compression, StorageApiArrowClient
 from odps.maxstorage import MaxStorageClient
@@ -43,5 +46,14 @@ def check(o, _name):
     same(rows, expected_rows(batch, intervals_as_timestamps=True) * 2)
 
 
+def landed(_o, _name):
+    """What a pipeline landed of the first table are Arrow streams of the rows that were written, one a split."""
+    batches = []
+    for path in sorted(glob.glob(os.environ["LANDFALL_LANDED"] + "/*.arrows")):
+        with pa.ipc.open_stream(path) as stream:
+            batches += list(stream)
+    same(rows_of(batches), expected_rows(sample()) * 2)
+
+
 if __name__ == "__main__":
-    main({"write": write, "check": check})
+    main({"write": write, "check": check, "landed": landed})

@@ -10,13 +10,14 @@ export function runScenario(
   script: string,
   scenario: string,
   server: MaxComputeServer,
+  more: Readonly<Record<string, string>> = {},
 ): Promise<unknown> {
   const python = process.env[`LANDFALL_PEER_${peer.toUpperCase()}`];
   if (!python) throw new Error(`LANDFALL_PEER_${peer.toUpperCase()} is not set: run this by "npm run test:peers"`);
   const { url, project, credentials } = server;
   const { PATH, HOME } = process.env;
   const of = JSON.stringify({ url, project, accessId: credentials.accessId, accessKey: credentials.accessKey });
-  const env = { PATH, HOME, LANDFALL_SERVER: of, PYTHONDONTWRITEBYTECODE: '1', PYTHONWARNINGS: 'ignore' };
+  const env = { PATH, HOME, LANDFALL_SERVER: of, PYTHONDONTWRITEBYTECODE: '1', PYTHONWARNINGS: 'ignore', ...more };
   const path = fileURLToPath(new URL(script, import.meta.url));
   return new Promise((resolve, reject) => {
     execFile(python, [path, scenario], { env, maxBuffer: 64 << 20, timeout: SCENARIO_MS }, (error, stdout, stderr) => {

@@ -1,4 +1,4 @@
-import type { CreateOptions, Dialect, Staged } from '../dialect.ts';
+import { type CreateOptions, type Dialect, LOCK_WAIT_SECONDS, type Staged } from '../dialect.ts';
 import {
   ACTION_COLUMN,
   fittingName,
@@ -8,7 +8,8 @@ import {
   PARTITION_COLUMN,
   TS_COLUMN,
 } from '../names.ts';
-import type { SqlColumn, TablePlan } from '../storage.ts';
+import type { SqlSession } from '../session.ts';
+import type { SqlColumn, Storage, TablePlan } from '../storage.ts';
 import { literal, literalWriter } from './cells.ts';
 import { applyChanges, updateOf } from './changes.ts';
 import type { MysqlServer } from './session.ts';
@@ -46,6 +47,8 @@ export function mysqlDialect({ isMariaDb }: MysqlServer): Dialect {
     alterColumn: (table, from, to) => alterColumn(table, from, to, isMariaDb),
     commentColumn: (table, column) => [`ALTER TABLE ${table} MODIFY COLUMN ${columnSql(column)}`],
 
+    isAlready,
+
     async exists(session, table) {
       const rows = await session.query(
         'SELECT 1 AS one FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?',
@@ -59,7 +62,10 @@ export function mysqlDialect({ isMariaDb }: MysqlServer): Dialect {
     // Views go by names here.
     withoutDependents: (_session, _table, change) => change(),
     async lock(session, name) {
-      const [row] = await session.query('SELECT GET_LOCK(CONCAT(LEFT(DATABASE(), 40), ?), 0) AS got', [hash(name)]);
+      const [row] = await session.query('SELECT GET_LOCK(CONCAT(LEFT(DATABASE(), 40), ?), ?) AS got', [
+        hash(name),
+        LOCK_WAIT_SECONDS,
+      ]);
       return row?.got === '1';
     },
     async unlock(session, name) {
@@ -110,6 +116,44 @@ function createSql(
       ? ''
       : ` COMMENT = ${literal([...plan.comment].slice(0, TABLE_COMMENT_MAX_CHARS).join(''))}`;
   return `CREATE TABLE ${table} (${parts.join(', ')}) ENGINE = InnoDB ROW_FORMAT = DYNAMIC DEFAULT CHARACTER SET utf8mb4 COLLATE ${collation}${comment}`;
+}
+
+/** What information_schema calls the types that we give columns. */
+const KINDS: Readonly<Record<string, Storage['kind']>> = {
+  tinyint: 'boolean',
+  smallint: 'integer',
+  int: 'integer',
+  bigint: 'integer',
+  double: 'double',
+  decimal: 'numeric',
+  longtext: 'text',
+  varchar: 'text',
+  longblob: 'bytes',
+  varbinary: 'bytes',
+  date: 'date',
+  time: 'time',
+  datetime: 'timestamp',
+  json: 'json',
+};
+
+/** Of kinds that are converted by more than their name. JSON is text with a check in MariaDB. */
+async function isAlready(session: SqlSession, table: string, { name, storage }: SqlColumn): Promise<boolean> {
+  const of = [table.slice(1, -1).replaceAll('``', '`'), name];
+  const [column] = await session.query(
+    `SELECT data_type AS type FROM information_schema.columns
+     WHERE table_schema = DATABASE() AND table_name = ? AND column_name = ?`,
+    of,
+  );
+  const kind = KINDS[column?.type ?? ''];
+  if (kind !== 'text') return kind === storage.kind && kind !== 'integer' && kind !== 'numeric';
+  const checks = await session
+    .query(
+      `SELECT 1 AS one FROM information_schema.check_constraints
+     WHERE constraint_schema = DATABASE() AND table_name = ? AND constraint_name = ? AND check_clause LIKE 'json_valid%'`,
+      of,
+    )
+    .catch(() => []);
+  return storage.kind === (checks.length > 0 ? 'json' : 'text');
 }
 
 /** What MODIFY converts as it should. */

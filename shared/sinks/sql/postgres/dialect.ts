@@ -1,8 +1,10 @@
-import type { CreateOptions, Dialect } from '../dialect.ts';
+import { type CreateOptions, type Dialect, LOCK_WAIT_SECONDS } from '../dialect.ts';
+import { DatabaseBusyError } from '../errors.ts';
 import { ACTION_COLUMN, fittingName, type NameLimits, OWN_NAMESPACE, PARTITION_COLUMN, TS_COLUMN } from '../names.ts';
 import type { SqlColumn, Storage, TablePlan } from '../storage.ts';
 import { copyCellWriter, NULL_CELL } from './cells.ts';
 import { applyChanges, settleKey } from './changes.ts';
+import { SWAP_WAIT_SECONDS } from './pg-session.ts';
 import { swap } from './swap.ts';
 import { postgresStorage, postgresType } from './types.ts';
 import { dependentViews } from './views.ts';
@@ -57,6 +59,8 @@ export const postgres: Dialect = {
   },
   commentColumn: (table, column) => [commentSql(table, column)],
 
+  isAlready: async () => false,
+
   async exists(session, table) {
     const [row] = await session.query('SELECT (to_regclass($1) IS NOT NULL)::text AS found', [table]);
     return row?.found === 'true';
@@ -72,8 +76,16 @@ export const postgres: Dialect = {
     return result;
   },
   async lock(session, name) {
-    const [row] = await session.query('SELECT pg_try_advisory_lock(hashtextextended($1, 4711))::text AS got', [name]);
-    return row?.got === 'true';
+    await session.query(`SET lock_timeout TO '${LOCK_WAIT_SECONDS}s'`);
+    try {
+      await session.query('SELECT pg_advisory_lock(hashtextextended($1, 4711))', [name]);
+      return true;
+    } catch (error) {
+      if (error instanceof DatabaseBusyError) return false;
+      throw error;
+    } finally {
+      await session.query(`SET lock_timeout TO '${SWAP_WAIT_SECONDS}s'`);
+    }
   },
   async unlock(session, name) {
     await session.query('SELECT pg_advisory_unlock(hashtextextended($1, 4711))', [name]);

@@ -11,8 +11,8 @@ const CONNECT_TIMEOUT_MS = 30_000;
 /** COPY is fed in pieces of this many characters: few writes, little of them in memory. */
 const CHUNK_CHARS = 64 * 1024;
 /** A swap of tables waits so long for readers of the old one. */
-const SETTINGS =
-  "SET TIME ZONE 'UTC'; SET datestyle TO 'ISO, YMD'; SET extra_float_digits TO 1; SET lock_timeout TO '60s'";
+export const SWAP_WAIT_SECONDS = 60;
+const SETTINGS = `SET TIME ZONE 'UTC'; SET datestyle TO 'ISO, YMD'; SET extra_float_digits TO 1; SET lock_timeout TO '${SWAP_WAIT_SECONDS}s'`;
 
 /** A connection to a PostgreSQL server by `pg`. */
 export async function openPostgres(connection: ServerConnection): Promise<SqlSession> {

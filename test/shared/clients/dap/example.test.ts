@@ -8,7 +8,8 @@ import { scratch } from './harness.ts';
 
 it('the example of docs/dap.md runs as it is written', async () => {
   const page = await readFile(new URL('../../../../docs/dap.md', import.meta.url), 'utf8');
-  const example = /```ts\n([\s\S]*?)```/.exec(page)![1]!;
+  const examples = [...page.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, text]) => text!);
+  const example = examples.find((text) => text.includes("from 'landfall/dap'"))!;
   const client = new URL('../../../../shared/clients/dap/index.ts', import.meta.url).href;
   const folder = await scratch();
   await writeFile(join(folder, 'example.ts'), example.replace("'landfall/dap'", JSON.stringify(client)));

@@ -12,7 +12,7 @@ it('the example of docs/maxcompute.md runs as it is written', async () => {
   // The first of those that import the client.
   const example = [...page.matchAll(/```ts\n([\s\S]*?)```/g)]
     .map(([, code]) => code!)
-    .find((code) => code.includes("'landfall/maxcompute'"))!;
+    .find((code) => code.includes("from 'landfall/maxcompute'"))!;
   const client = new URL('shared/clients/maxcompute/index.ts', root).href;
   const folder = await mkdtemp(join(tmpdir(), 'landfall-maxcompute-'));
   onTestFinished(() => rm(folder, { recursive: true }));

@@ -466,6 +466,22 @@ describe('tables', () => {
     ]);
   });
 
+  it('are listed page by page, and the service’s own time is told', async () => {
+    const page = (marker: string, ...names: string[]) =>
+      `<Tables><Marker>${marker}</Marker>${names.map((name) => `<Table><Name>${name}</Name><Type>VIEW</Type></Table>`).join('')}</Tables>`;
+    const world = new World(({ query }) => ({
+      body: query.marker ? page('', 'c') : page('b', 'a', 'b'),
+      headers: { date: 'Thu, 20 Nov 2025 08:00:07 GMT' },
+    }));
+
+    expect(await collect(world.client.listTables('s1'))).toEqual(
+      ['a', 'b', 'c'].map((name) => ({ name, type: 'VIEW' })),
+    );
+    expect(world.sent.map(({ path }) => path)).toEqual(Array(2).fill('/api/projects/demo_project/schemas/s1/tables'));
+    const dated = new World(() => ({ body: table, headers: { date: 'Thu, 20 Nov 2025 08:00:07 GMT' } }));
+    expect((await dated.client.getTable('orders')).answeredAt).toEqual(new Date('2025-11-20T08:00:07Z'));
+  });
+
   it('have a stamp of when they changed, that settles', async () => {
     const world = new World(() => ({ body: table }));
     const metadata = await world.client.getTable('orders');

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { FaultName, FaultRule } from '../../../../local/servers/dap/faults.ts';
 import { hours, minutes } from '../../../../shared/core/units.ts';
+import { giveUp } from '../../../../shared/operations/control.ts';
 import { aNamespace, type DapWorld, keyOf, pathsOf, rowsOf, watermarkOf } from '../../../support/dap-namespace.ts';
 import { PIPELINE } from '../../../support/world.ts';
 
@@ -141,6 +142,26 @@ describe('what a table is asked for', () => {
     const queries = new Set((await pathsOf(world, 'users')).map((path) => path.split('/')[1]));
     expect(queries.size).toBe(1);
     expect([...queries][0]).toMatch(/^snapshot-/);
+  });
+
+  it('a query that was given up is asked for anew, from the same watermark', async () => {
+    const world = await aNamespace(USERS);
+    await world.refresh();
+    const watermark = await watermarkOf(world, 'users');
+    world.time.advance(hours(4));
+    world.server.faults.add({ route: 'download', fault: 'corrupt-gzip', times: 99 });
+    expect((await world.refresh()).state).toBe('PARTIAL');
+    world.server.faults.clear();
+
+    expect(await giveUp(PIPELINE, [`users/since-${watermark}`], world.deps())).toBe(1);
+    expect(await giveUp(PIPELINE, [`users/since-${watermark}`], world.deps())).toBe(0);
+    expect((await world.refresh()).state).toBe('SUCCEEDED');
+
+    expect((await queriesOf(world, 'users')).map(({ since }) => since)).toEqual([undefined, watermark, watermark]);
+    expect((await watermarkOf(world, 'users'))! > watermark!).toBe(true);
+    const shown = (await pathsOf(world, 'users')).filter((path) => path.startsWith('users/since-'));
+    expect(shown.length).toBeGreaterThan(0);
+    expect(world.violations).toEqual([]);
   });
 
   it('a new snapshot is paced as any other query', async () => {

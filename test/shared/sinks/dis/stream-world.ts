@@ -32,7 +32,7 @@ export async function aStreamSink({
   sink = {},
   ...options
 }: StreamWorldOptions = {}): Promise<StreamWorld> {
-  const { server, client, time, credential } = await aServer(serverOptions);
+  const { server, client, time, credential } = await aServer(serverOptions, options.time);
   await client.createStream({ name: STREAM, partitionCount: partitions });
   const slept: number[] = [];
   const made = disStream(

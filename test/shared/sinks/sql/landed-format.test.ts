@@ -28,12 +28,11 @@ async function contentOf(land: LandOptions, table: string): Promise<readonly obj
   return target.database.session.query(`SELECT * FROM canvas.${table} ORDER BY id`);
 }
 
-it.each(['ndjson', 'parquet', 'avro', 'csv'] as const)(
-  'a database is the same whether tables land as they come or as %s',
-  async (format) => {
-    const asTheyCome = await contentOf({}, 'users');
+it('a database is the same whether tables land as they come or in a format', async () => {
+  // An object of JSON is a struct unless somebody says otherwise: a member that is absent would read as null.
+  const parser = { format: 'ndjson', columns: [{ targetName: 'preferences', type: 'json' }] } as const;
+  const asTheyCome = await contentOf({}, 'users');
 
-    expect(asTheyCome.length).toBeGreaterThan(10);
-    expect(await contentOf({ format }, 'users')).toEqual(asTheyCome);
-  },
-);
+  expect(asTheyCome.length).toBeGreaterThan(10);
+  expect(await contentOf({ format: 'parquet', parser }, 'users')).toEqual(asTheyCome);
+}, 100_000);
