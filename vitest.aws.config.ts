@@ -5,6 +5,8 @@ export default defineConfig({
   test: {
     include: ['test/aws/**/*.test.ts'],
     pool: 'forks',
+    // Much of it waits: for disks, services and clocks.
+    maxWorkers: '100%',
     // Visibility timeouts and delays are real seconds there.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -14,6 +14,8 @@ export default defineConfig({
     ],
     // Processes, not threads: tests of the embedded backend open SQLite files and send signals.
     pool: 'forks',
+    // Much of it waits: for disks, services and clocks.
+    maxWorkers: '100%',
     testTimeout: 20_000,
   },
 });

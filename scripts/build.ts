@@ -26,6 +26,8 @@ export interface BuiltFunction {
   readonly file: string;
   /** Of all files together. */
   readonly bytes: number;
+  /** Of what is loaded when the function starts: the rest waits until a partition, a job or a sink needs it. */
+  readonly startBytes: number;
   /** By package, or by top-level folder of ours; the largest first. */
   readonly parts: readonly { readonly name: string; readonly bytes: number }[];
 }
@@ -44,8 +46,15 @@ export async function buildFunctions({
       mkdirSync(folder, { recursive: true });
       writeFileSync(join(folder, 'package.json'), '{"type":"module"}\n');
       const outputs = await bundle(`functions/${name}/handler.ts`, files, folder);
-      const bytes = outputs.reduce((sum, output) => sum + output.bytes, 0);
-      return { name, file: join(folder, 'index.js'), bytes, parts: partsOf(outputs) };
+      const all = Object.values(outputs);
+      const entries = [`functions/${name}/handler.ts`, ...files.map(({ file }) => relative(ROOT, file))];
+      return {
+        name,
+        file: join(folder, 'index.js'),
+        bytes: all.reduce((sum, output) => sum + output.bytes, 0),
+        startBytes: bytesAtStart(outputs, entries),
+        parts: partsOf(all),
+      };
     }),
   );
 }
@@ -63,10 +72,11 @@ export class BuildError extends Error {
   override readonly name = 'BuildError';
 }
 
-type Output = esbuild.Metafile['outputs'][string];
+type Outputs = esbuild.Metafile['outputs'];
+type Output = Outputs[string];
 
 /** Bundles a module into `index.js` of a folder, with these pipelines wherever it opens pipelines. */
-export async function bundle(entry: string, pipelines: readonly PipelineFile[], folder: string): Promise<Output[]> {
+export async function bundle(entry: string, pipelines: readonly PipelineFile[], folder: string): Promise<Outputs> {
   try {
     const { metafile } = await esbuild.build({
       absWorkingDir: ROOT,
@@ -89,7 +99,7 @@ export async function bundle(entry: string, pipelines: readonly PipelineFile[], 
       logLevel: 'silent',
       plugins: [bundledPipelines(pipelines), slimSdk],
     });
-    return Object.values(metafile.outputs);
+    return metafile.outputs;
   } catch (error) {
     if (!isBuildFailure(error)) throw error;
     const told = await esbuild.formatMessages(error.errors, { kind: 'error', color: false });
@@ -162,6 +172,20 @@ export const slimSdk: esbuild.Plugin = {
   },
 };
 
+/** Of the outputs that begin with these modules, and of all that they import without waiting. */
+function bytesAtStart(outputs: Outputs, entries: readonly string[]): number {
+  const loaded = new Set<string>();
+  const load = (path: string) => {
+    const output = outputs[path];
+    if (!output || loaded.has(path)) return;
+    loaded.add(path);
+    for (const { path: next, kind } of output.imports) if (kind === 'import-statement') load(next);
+  };
+  for (const [path, { entryPoint }] of Object.entries(outputs))
+    if (entryPoint !== undefined && entries.includes(entryPoint)) load(path);
+  return [...loaded].reduce((sum, path) => sum + outputs[path]!.bytes, 0);
+}
+
 function partsOf(outputs: readonly Output[]): BuiltFunction['parts'] {
   const sums = new Map<string, number>();
   for (const [path, { bytesInOutput }] of outputs.flatMap(({ inputs }) => Object.entries(inputs))) {
@@ -187,9 +211,9 @@ const kB = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`;
 
 async function main(): Promise<void> {
   const { report } = parseArgs({ options: { report: { type: 'boolean', default: false } } }).values;
-  for (const { name, bytes, file, parts } of await buildFunctions()) {
+  for (const { name, bytes, startBytes, file, parts } of await buildFunctions()) {
     const took = report ? `, imported in ${(await importMs(file)).toFixed(0)} ms (median of 11)` : '';
-    console.log(`dist/${name}  ${kB(bytes)}${took}`);
+    console.log(`dist/${name}  ${kB(bytes)}, ${kB(startBytes)} of it loaded at the start${took}`);
     if (report) for (const part of parts.slice(0, 12)) console.log(`${kB(part.bytes).padStart(12)}  ${part.name}`);
   }
 }

@@ -189,7 +189,7 @@ export const maxComputeWrite: BenchCase = {
     { figure: 'ratioToPyOdps', atLeast: 1 },
     { figure: 'peakRssMib', atMost: 300 },
   ],
-  notes,
+  notes: [...notes, 'ours goes out in requests of 32 MiB, theirs in one'],
   prepare,
   measure: (folder) =>
     served(folder, async (server) => {
@@ -198,9 +198,9 @@ export const maxComputeWrite: BenchCase = {
       const { seconds, result } = await timed(async () => {
         const session = await clientOf(server)
           .table(`${TABLE}_in`)
-          .openWriteSession({ flags: { overwrite: true } });
+          .openWriteSession({ flags: { overwrite: true } }, { requestBytes: 32 * MIB });
         const stream = await session.openStream({ streamId: 's1' });
-        await stream.writeArrow(createReadStream(join(folder, FILE), { highWaterMark: MIB }));
+        await stream.writeArrow(createReadStream(join(folder, FILE), { highWaterMark: MIB / 4 }));
         await stream.close();
         await session.commit();
         return stream.rowOffset;

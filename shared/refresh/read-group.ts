@@ -105,7 +105,9 @@ export class GroupReader {
     const opened = await this.#open(reader);
     if (!opened) return this.#end();
 
-    const large = due.filter(({ metadata }) => sizeOf(metadata) > SMALL_BYTES);
+    // A parquet file is held up to a row group, so what may be large is read alone.
+    const unknown = this.#pipeline.land.format === 'parquet' ? Number.POSITIVE_INFINITY : 0;
+    const large = due.filter(({ metadata }) => sizeOf(metadata, unknown) > SMALL_BYTES);
     const small = due.filter((item) => !large.includes(item));
     const { deadline } = this.#delivery;
     const stopWithin = stopWithinMs(deadline);
@@ -391,8 +393,8 @@ const isOfBytes = (source: OpenSource): source is OpenBytes => source.connector.
 
 const segmentKeys = ({ segments }: Progress): string[] => segments.map(({ key }) => key);
 
-const sizeOf = (metadata: PartitionRecord['metadata']): number =>
-  typeof metadata?.size === 'number' ? metadata.size : 0;
+const sizeOf = (metadata: PartitionRecord['metadata'], unknown: number): number =>
+  typeof metadata?.size === 'number' ? metadata.size : unknown;
 
 /** The worker that read the partition was killed, ran out of memory or was cut off, several times. */
 export class WorkerLostError extends IngestError {

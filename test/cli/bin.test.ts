@@ -84,6 +84,18 @@ describe('landfall example', { timeout: 120_000 }, () => {
     expect(first.out).toMatch(/^users +20\S+\.273Z +\S+ +2,\d\d\d +2 .* SUCCEEDED .* what changed since 20\S+\.273Z$/m);
     expect(first.out).toContain(place.path('home', 'objects', 'vega-http', 'latest.json'));
     expect(first.out).not.toContain('nothing was read');
+    // Half of a file at first, then the rest; and the stream is as it was left when the example starts again.
+    expect(
+      of(first.out, 'dis-drain')
+        .slice(0, 2)
+        .map((row) => row.slice(1, 7)),
+    ).toEqual([
+      ['1', '2', '0', '0', '0', '0'],
+      ['2', '2', '0', '2', '0', '0'],
+    ]);
+    expect(of(second.out, 'dis-drain')[0]!.slice(1, 7)).toEqual(['3', '0', '0', '4', '0', '0']);
+    for (const { out } of [first, second])
+      expect(out).toContain('1,461 lines went in, 1,461 came out: the same, each once.');
     expect(second).toMatchObject({ code: 0, err: '' });
     expect(of(second.out, 'vega-files')[0]!.slice(1, 8)).toEqual(['2', '0', '0', files![2], '0', '0', '0 B']);
     expect(of(second.out, 'canvas')[0]!.slice(2, 4)).toEqual(['0', '0']);

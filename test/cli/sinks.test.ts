@@ -16,6 +16,10 @@ const SINK = `land: { parser: { format: 'text' } }, sinks: [{
       for await (const batch of partition.rows()) rows = batch.firstRow + batch.rows.length;
       await partition.committed(rows);
     },
+    commit: async () => {
+      const { SinkUndecidedError } = await import('${ERRORS}');
+      if (here('undecided')) throw new SinkUndecidedError('who knows');
+    },
     close: async () => {},
   }),
 }]`;
@@ -126,5 +130,21 @@ describe('landfall sinks', () => {
 
     expect((await place.landfall('sinks data')).out).toBe('data has no sinks.\n');
     expect((await place.landfall('sinks data --redrive')).err).toContain('name one of the sinks of data: none');
+  });
+
+  it('is told what came of a transition that nobody can tell', async () => {
+    const place = aPlace();
+    writeFileSync(place.path('undecided'), '');
+    await place.landfall('run data');
+    const wrong = await place.landfall('sinks data lines --settle perhaps');
+
+    const { code, out } = await place.landfall('sinks data lines --settle in');
+    const again = await place.landfall('sinks data lines --settle in');
+    const after = await place.landfall('sinks data --json');
+
+    expect(wrong.err).toContain('--settle must be "in" or "out", got "perhaps"');
+    expect([code, out]).toEqual([0, 'data: the sink lines goes on from there\n']);
+    expect(again.err).toContain('data: of the sink lines nothing is undecided');
+    expect(after.json()).toEqual([expect.objectContaining({ applied: expect.objectContaining({ run: 1 }) })]);
   });
 });

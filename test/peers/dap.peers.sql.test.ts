@@ -146,7 +146,8 @@ function alterations(output: string): string[] {
   return statements.map((sql) => sql.replaceAll(/\s+/g, ' ')).sort();
 }
 
-describe('the vendor’s client and ours keep the same database', () => {
+// Seventeen tables and a process for each command: minutes on a busy machine.
+describe('the vendor’s client and ours keep the same database', { timeout: 400_000 }, () => {
   it.each(['landfall', 'reference'] as const)('with the mapping %s, after initdb and three syncdb', async (mapping) => {
     const theirs = newDatabase();
     const own = newDatabase();

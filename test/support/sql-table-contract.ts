@@ -99,6 +99,23 @@ export function describeTables(connection: () => string): void {
       expect(await at.rows('id')).toEqual([['2']]);
     });
 
+    it('never takes what was staged for another load as its own', async () => {
+      const at = new TableUnderTest(target);
+      const [first, other] = [upsert(1, 1n, 'first'), upsert(1, 2n, 'other')];
+      for (const [id, rows] of [
+        ['one', [first]],
+        ['two', [other]],
+      ] as const) {
+        const load = await at.reopened().beginGeneration(id, { schema: NAMED });
+        await load.write(0, batch(NAMED, rows));
+        await load.pause();
+      }
+
+      await at.generation(NAMED, [first, other], 'one');
+
+      expect((await at.rows('id')).flat()).toEqual(['1', '2']);
+    });
+
     it('keeps the newest of rows with one key', async () => {
       const at = new TableUnderTest(target);
 

@@ -219,7 +219,7 @@ async function acknowledge(
   const owner = metadata?.owner;
   if (!position || metadata?.kind !== 'feed' || !isObject(owner)) return;
   // The numbers of a stream that is gone mean nothing to the one that has its name now.
-  const { streamId, partitions }: SeenStream = await session.look(NEVER);
+  const { streamId, partitions }: SeenStream = await session.look();
   const partition = partitions.get(partitionOf(metadata));
   if (streamId !== position.streamId || !partition || partition.status === 'EXPIRED') return;
   const { pipeline, claim } = owner as { pipeline: string; claim: string };
@@ -231,5 +231,3 @@ async function acknowledge(
     position,
   });
 }
-
-const NEVER = new AbortController().signal;

@@ -1,4 +1,5 @@
 import { type DisClient, NotFoundError, type Partition, type Stream } from '../../clients/dis/index.ts';
+import { unlessAborted } from '../../clients/transport/abort.ts';
 import { type Clock, systemClock } from '../../core/clock.ts';
 import { InvalidInputError, RetryableError } from '../../core/errors.ts';
 import type { Logger } from '../../core/logger.ts';
@@ -38,19 +39,19 @@ export class DisSourceSession {
     this.#clock = environment.clock ?? systemClock;
   }
 
-  /** One look at the stream for all partitions that a run lists at about the same time. */
+  /** One look at the stream for all partitions that a run lists at about the same time; nobody's signal ends it for the others. */
   seen(run: number, signal: AbortSignal): Promise<SeenStream> {
-    this.#seen = this.#fresh(this.#seen, run) ?? this.#share(run, this.look(signal));
-    return this.#seen.value;
+    this.#seen = this.#fresh(this.#seen, run) ?? this.#share(run, this.look());
+    return unlessAborted(this.#seen.value, signal);
   }
 
   /** How far the app has read each partition, as the service knows it. */
   checkpoints(run: number, signal: AbortSignal): Promise<ReadonlyMap<number, AppCheckpoint>> {
-    this.#checkpoints = this.#fresh(this.#checkpoints, run) ?? this.#share(run, this.#committed(signal));
-    return this.#checkpoints.value;
+    this.#checkpoints = this.#fresh(this.#checkpoints, run) ?? this.#share(run, this.#committed());
+    return unlessAborted(this.#checkpoints.value, signal);
   }
 
-  async look(signal: AbortSignal): Promise<SeenStream> {
+  async look(signal?: AbortSignal): Promise<SeenStream> {
     const { client } = this;
     const stream: Stream = await client.getStream(this.#stream, { signal });
     const { status = 'RUNNING', streamId, partitions = [] } = stream;
@@ -67,17 +68,17 @@ export class DisSourceSession {
     return { streamId, partitions: new Map(numbered) };
   }
 
-  async #committed(signal: AbortSignal): Promise<ReadonlyMap<number, AppCheckpoint>> {
+  async #committed(): Promise<ReadonlyMap<number, AppCheckpoint>> {
     const { client } = this;
     const found = new Map<number, AppCheckpoint>();
     try {
-      for await (const state of client.appConsumptions(this.#stream, this.#app, {}, { signal })) {
+      for await (const state of client.appConsumptions(this.#stream, this.#app)) {
         const number = partitionNumber(state.partitionId);
         if (number === undefined || state.sequenceNumber < 0n) continue;
         // Of this list the free text is documented nowhere; of a single checkpoint it is.
         const checkpoint =
           state.metadata === undefined
-            ? await client.getCheckpoint(this.#stream, this.#app, state.partitionId, undefined, { signal })
+            ? await client.getCheckpoint(this.#stream, this.#app, state.partitionId)
             : { sequenceNumber: state.sequenceNumber, metadata: state.metadata };
         found.set(number, checkpointOf(checkpoint));
       }

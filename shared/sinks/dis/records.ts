@@ -47,7 +47,8 @@ export async function* candidatesOf(partition: UploadPartition, options: RecordO
   let row = -1;
   for await (const { bytes, sizeBytes } of pieces) {
     row += 1;
-    if (row < fromRow) continue;
+    // A line without anything is no record.
+    if (row < fromRow || sizeBytes === 0) continue;
     yield candidate(row, bytes, key, { schema: LANDED, values: [bytes.subarray(0, SHOWN_BYTES)] }, sizeBytes);
   }
 }

@@ -11,7 +11,7 @@ export interface DisStreamOptions extends DisEndpoint {
   readonly stream: string;
   /** What the service is asked with: as of the source `dis`. */
   readonly credentials: SecretReference;
-  /** What becomes a record: each row (default), each line, or all of a landed partition. The last two need no parser. */
+  /** What becomes a record: each row (default), each line that is not empty, or all of a landed partition. The last two need no parser. */
   readonly records?: 'rows' | 'lines' | 'objects';
   /** The data of a row's record: the row as a JSON object (default) or a line of CSV, or what one column holds, text or bytes. */
   readonly data?: 'json' | 'csv' | { readonly column: string };

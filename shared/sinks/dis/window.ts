@@ -39,10 +39,7 @@ export class Window {
   /** @throws {RecordsHeldBackError} what comes behind the committed row may go later */
   async upload(): Promise<void> {
     const places = [...this.#candidates.keys()];
-    for (const place of places) {
-      const { reason } = this.#candidates[place]!;
-      if (reason !== undefined) await this.#reject(place, reason);
-    }
+    await this.#reject(places.flatMap((place) => reasonAt(place, this.#candidates[place]!.reason)));
     await this.#send(places.filter((place) => !this.#settled[place]));
     await this.#commit();
     if (this.#failure) throw this.#failure.error;
@@ -58,36 +55,44 @@ export class Window {
         ...options,
         signal: this.#partition.signal,
       })) {
-        for (const [at, index] of indices.entries()) await this.#settle(places[index]!, results[at]!);
+        await this.#reject(indices.flatMap((index, at) => reasonAt(places[index]!, this.#reasonOf(results[at]!))));
+        for (const [at, index] of indices.entries())
+          if (results[at]!.errorCode === undefined) this.#settled[places[index]!] = true;
         await this.#commit();
       }
     } catch (error) {
       if (!(error instanceof TooLargeError)) throw error;
       const left = places.filter((place) => !this.#settled[place]);
-      if (left.length === 1) return this.#reject(left[0]!, error.message);
+      if (left.length === 1) return this.#reject(reasonAt(left[0]!, error.message));
       const middle = Math.ceil(left.length / 2);
       await this.#send(left.slice(0, middle));
       await this.#send(left.slice(middle));
     }
   }
 
-  async #settle(place: number, result: RecordResult): Promise<void> {
-    if (result.errorCode === undefined) {
-      this.#settled[place] = true;
-      return;
-    }
+  /** Why a record can never go; undefined if it is stored, or may go later. */
+  #reasonOf(result: RecordResult): string | undefined {
+    if (result.errorCode === undefined) return undefined;
     try {
-      await this.#reject(place, reasonOf(result as FailedRecord, this.#target.stream, this.#target.now()));
+      return reasonOf(result as FailedRecord, this.#target.stream, this.#target.now());
     } catch (error) {
       // The first one says most: what follows it may only have been held back.
       this.#failure ??= { error };
+      return undefined;
     }
   }
 
-  async #reject(place: number, reason: string): Promise<void> {
-    const { row, values, schema } = this.#candidates[place]!;
-    await this.#partition.reject([{ row, reason, values }], schema);
-    this.#settled[place] = true;
+  /** Those of one schema together. */
+  async #reject(reasons: readonly Reason[]): Promise<void> {
+    const bySchema = Map.groupBy(reasons, ({ place }) => this.#candidates[place]!.schema);
+    for (const [schema, group] of bySchema) {
+      const rows = group.map(({ place, reason }) => {
+        const { row, values } = this.#candidates[place]!;
+        return { row, reason, values };
+      });
+      await this.#partition.reject(rows, schema);
+      for (const { place } of group) this.#settled[place] = true;
+    }
   }
 
   async #commit(): Promise<void> {
@@ -96,3 +101,11 @@ export class Window {
     if (this.#done > before) await this.#partition.committed(this.#candidates[this.#done - 1]!.row + 1);
   }
 }
+
+interface Reason {
+  readonly place: number;
+  readonly reason: string;
+}
+
+const reasonAt = (place: number, reason: string | undefined): Reason[] =>
+  reason === undefined ? [] : [{ place, reason }];

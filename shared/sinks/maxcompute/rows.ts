@@ -70,12 +70,12 @@ export class RowUpload {
         const fitting = await this.#fitting(batch, from, plan!, arrow);
         this.#endRow = batch.firstRow + Math.min(from + BATCH_ROWS, batch.rows.length);
         // Which rows fit is the same each time: those that are there are the first of them.
-        const skipped = Math.min(there, fitting.length);
+        const skipped = Math.min(there, fitting.rows.length);
         there -= skipped;
-        if (skipped === fitting.length) continue;
-        this.#offset += fitting.length - skipped;
+        if (skipped === fitting.rows.length) continue;
+        this.#offset += fitting.rows.length - skipped;
         this.#places.push({ offset: this.#offset, endRow: this.#endRow });
-        yield batchOfRows(arrow, fitting.slice(skipped));
+        yield skipped === 0 && fitting.batch ? fitting.batch : batchOfRows(arrow, fitting.rows.slice(skipped));
       }
     }
   }
@@ -96,7 +96,7 @@ export class RowUpload {
     from: number,
     plan: RowPlan,
     arrow: ArrowSchema,
-  ): Promise<Record<string, RowValue>[]> {
+  ): Promise<{ readonly rows: Record<string, RowValue>[]; readonly batch?: ArrowBatch }> {
     const rejected: RejectedRow[] = [];
     const candidates: Candidate[] = [];
     for (let at = from; at < Math.min(from + BATCH_ROWS, rows.length); at++) {
@@ -104,12 +104,12 @@ export class RowUpload {
       if (typeof made === 'string') rejected.push({ row: firstRow + at, reason: made, values: rows[at]! });
       else candidates.push({ at, row: made });
     }
-    const { good, bad } = await sorted(arrow, candidates);
+    const { good, bad, batch } = await sorted(arrow, candidates);
     for (const { at, reason } of bad) rejected.push({ row: firstRow + at, reason, values: rows[at]! });
     // Those before were set aside by an invocation before.
     const fresh = rejected.filter(({ row }) => row >= this.#partition.committedRow).sort((a, b) => a.row - b.row);
     if (fresh.length > 0) await this.#partition.reject(fresh, schema);
-    return good.map(({ row }) => row);
+    return { rows: good.map(({ row }) => row), ...(batch ? { batch } : {}) };
   }
 }
 
@@ -122,16 +122,18 @@ interface Candidate {
 interface Sorted {
   readonly good: readonly Candidate[];
   readonly bad: readonly { readonly at: number; readonly reason: string }[];
+  /** Of all, if all are good. */
+  readonly batch?: ArrowBatch;
 }
 
 /** A batch is made of all rows or none: where it cannot be made, each half is tried. */
 async function sorted(arrow: ArrowSchema, rows: readonly Candidate[]): Promise<Sorted> {
   try {
-    await batchOfRows(
+    const batch = await batchOfRows(
       arrow,
       rows.map(({ row }) => row),
     );
-    return { good: rows, bad: [] };
+    return { good: rows, bad: [], batch };
   } catch (error) {
     if (!(error instanceof InvalidRequestError)) throw error;
     const [only] = rows;

@@ -1,11 +1,15 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type DapServer, type DapServerOptions, startDapServer } from '../../../../local/servers/dap/server.ts';
 import type { ConnectorContext } from '../../../../shared/connectors/async/async-connector.ts';
+import { connectionStore } from '../../../../shared/connectors/async/connections.ts';
 import { ConnectorError } from '../../../../shared/connectors/async/errors.ts';
+import { ConnectorRegistry } from '../../../../shared/connectors/async/registry.ts';
+import { taskService } from '../../../../shared/connectors/async/service.ts';
 import { testConnector } from '../../../../shared/connectors/async/test-connector.ts';
 import { DapQueryConnector, type DapQueryHandle } from '../../../../shared/connectors/dap/query-connector.ts';
 import type { JsonObject } from '../../../../shared/core/json.ts';
 import { silentLogger } from '../../../../shared/core/logger.ts';
+import { Redactor } from '../../../../shared/core/redaction.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
 
 async function aServer(options: DapServerOptions = {}): Promise<DapServer> {
@@ -226,6 +230,31 @@ describe('dap.query', () => {
         { ...context, connection },
       ),
     ).toMatchObject({ jobId: expect.any(String) });
+  });
+
+  it('credentials that were rotated are read anew, once, before the task fails', async () => {
+    const time = new FakeClock();
+    const server = await aServer({ clock: time.clock });
+    const stored = ['{"clientId":"us-east-1#old","clientSecret":"an-old-secret"}', secretOf(server)];
+    const registry = new ConnectorRegistry();
+    registry.register(new DapQueryConnector({ clock: time.clock }));
+    const service = taskService({
+      registry,
+      connections: connectionStore({ canvas: { secrets: { credential: 'canvas/key' } } }),
+      // The first is what was read some minutes ago.
+      secrets: { get: async () => stored.shift()! },
+      clock: time.clock,
+      log: silentLogger,
+      redactor: new Redactor(),
+    });
+    const request = { taskTemplate: templateOf(server), outputPrefix: 'memory://x/' };
+    const call = { connectionName: 'canvas', attempt: 0, idempotencyToken: 't', signal: new AbortController().signal };
+
+    const handle = await service.create(request, call);
+
+    expect(stored).toEqual([]);
+    expect(Buffer.from(handle).toString()).toContain('jobId');
+    expect(Buffer.from(handle).toString()).not.toContain(server.credentials.clientSecret);
   });
 
   it('a handle of an older version is read; one of something else is not', () => {

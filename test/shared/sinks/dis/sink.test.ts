@@ -135,22 +135,31 @@ describe('disStream', () => {
 
   describe('sets aside what can never go, and goes on', () => {
     it('what is too large, or is nothing', async () => {
-      const world = await aStreamSink({ sink: { records: 'lines' } });
-      const large = 'x'.repeat(1_048_577);
-      world.source.leaf('t', '1', { bytes: `a\n${large}\n\nb\n${'y'.repeat(1_048_576)}\n` });
+      const world = await aStreamSink({ sink: { data: { column: 'v' } }, land: { parser: { format: 'ndjson' } } });
+      const rows = ['a', 'x'.repeat(1_048_577), '', null, 'b', 'y'.repeat(1_048_576)];
+      world.source.leaf('t', '1', { bytes: rows.map((v) => `${JSON.stringify({ v })}\n`).join('') });
 
       await refreshed(world);
 
       expect((await world.stored()).map((text) => text.slice(0, 3))).toEqual(['a', 'b', 'yyy']);
-      expect(rejected(world)).toMatchObject([
-        { path: ['t'], row: expect.any(Number) },
-        { path: ['t'], row: expect.any(Number) },
-      ]);
       expect(Object.fromEntries(rejected(world).map(({ row, reason }) => [row, reason]))).toEqual({
         1: 'a record has at most 1048576 bytes of data, got 1048577',
         2: 'a record must have data',
+        3: 'a record must have data',
       });
-      expect(await world.sinkRecord()).toMatchObject({ totals: { rows: 5, rejectedRows: 2 }, refused: 0 });
+      expect(await world.sinkRecord()).toMatchObject({ totals: { rows: 6, rejectedRows: 3 }, refused: 0 });
+    });
+
+    it('of a line that is too large its beginning alone, and nothing of an empty one', async () => {
+      const world = await aStreamSink({ sink: { records: 'lines' }, land: {} });
+      world.source.leaf('t', '1', { bytes: `a\n\n${'x'.repeat(1_048_577)}\n\r\n${'y'.repeat(1_048_576)}\r\n\n` });
+
+      await refreshed(world);
+
+      expect((await world.stored()).map((text) => text.length)).toEqual([1, 1_048_576]);
+      expect(rejected(world)).toMatchObject([{ path: ['t'], row: 2 }]);
+      expect(world.objects.keys().filter((key) => key.includes('/rejected/'))).toHaveLength(1);
+      expect(JSON.stringify(rejected(world)).length).toBeLessThan(2000);
     });
 
     it('what the service finds bad', async () => {

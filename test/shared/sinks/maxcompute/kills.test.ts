@@ -15,15 +15,15 @@ afterAll(() => server.close());
 
 const isOwn = (call: PortCall) => isWrite(call) && call.step === 'stream-upload';
 
-/** Four landed partitions and a feed, more than there are streams; one needs several requests. */
+/** Three landed partitions and a feed, more than there are streams; one needs several requests. */
 async function prepare(sink: Partial<MaxComputeTableOptions>): Promise<TableWorld> {
   const world = await aTableSink({
     on: server,
     time,
-    sink: { parallel: 2, streams: 3, requestBytes: 65_536, ...sink },
+    sink: { parallel: 2, streams: 2, requestBytes: 65_536, ...sink },
   });
   world.source.leaf('a', '1', { bytes: lines('a', 5000) });
-  for (const name of ['b', 'c', 'd']) world.source.leaf(name, '1', { bytes: lines(name, 3) });
+  for (const name of ['b', 'c']) world.source.leaf(name, '1', { bytes: lines(name, 3) });
   world.source.feed('f');
   for (const name of ['1', '2']) world.source.leaf(`f/${name}`, '1', { bytes: lines(`f${name}-`, 2) });
   return world;
@@ -31,7 +31,7 @@ async function prepare(sink: Partial<MaxComputeTableOptions>): Promise<TableWorl
 
 const all = [
   ...Array.from({ length: 5000 }, (_, at) => `a${at}`),
-  ...['b', 'c', 'd'].flatMap((name) => [0, 1, 2].map((at) => `${name}${at}`)),
+  ...['b', 'c'].flatMap((name) => [0, 1, 2].map((at) => `${name}${at}`)),
   ...['f1-0', 'f1-1', 'f2-0', 'f2-1'],
 ].sort();
 
@@ -68,16 +68,16 @@ async function everywhere(
   return count;
 }
 
-type Strike = 'kill before' | 'kill after' | 'fail before' | 'fail after';
+type Strike = 'kill before' | 'kill after' | 'fail after';
 const KINDS: [
   kind: string,
   sink: Partial<MaxComputeTableOptions>,
   atWrites: Strike[],
   atRequests: ('kill before' | 'kill after')[],
 ][] = [
-  ['row offsets', {}, ['kill before', 'kill after', 'fail before', 'fail after'], ['kill before', 'kill after']],
-  ['no row offsets', { rowOffsets: false }, ['kill before', 'kill after'], ['kill before', 'kill after']],
-  ['overwriting', { overwrite: true }, ['kill after'], ['kill after']],
+  ['row offsets', {}, ['kill before', 'kill after', 'fail after'], ['kill before', 'kill after']],
+  ['no row offsets', { rowOffsets: false }, ['kill after'], ['kill after']],
+  ['overwriting', { overwrite: true }, [], ['kill after']],
 ];
 
 describe.each(KINDS)(

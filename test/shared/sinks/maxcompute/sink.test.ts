@@ -492,28 +492,37 @@ describe('maxComputeTable', () => {
     expect((await values(world)).length).toBe(9000);
   });
 
-  it('stores landed partitions whole, as blobs, a row each', async () => {
-    const world = await aTableSink({
-      table:
-        "(path string, size bigint, hash string, content blob) TBLPROPERTIES ('table.format.version'='2', 'transactional'='true')",
-      sink: { objects: { blob: 'content', path: 'path', sizeBytes: 'size', sha256: 'hash' } },
-      land: {},
-    });
-    world.source.leaf('f/a.bin', '1', { bytes: 'some bytes' }).leaf('b.bin', '1', { bytes: 'others' });
+  it.each(['TableWriteBlob', 'TableWrite', undefined])(
+    'stores landed partitions whole, as blobs, a row each (killed at %s)',
+    async (killedAt) => {
+      const world = await aTableSink({
+        table:
+          "(path string, size bigint, hash string, content blob) TBLPROPERTIES ('table.format.version'='2', 'transactional'='true')",
+        sink: { objects: { blob: 'content', path: 'path', sizeBytes: 'size', sha256: 'hash' } },
+        land: {},
+      });
+      world.source.leaf('f/a.bin', '1', { bytes: 'some bytes' }).leaf('b.bin', '1', { bytes: 'others' });
+      let killed = false;
+      world.onRequest = (_at, action) => {
+        if (killed || action !== killedAt) return undefined;
+        killed = true;
+        return 'kill after';
+      };
 
-    await refreshed(world);
+      await refreshed(world);
 
-    const rows = await world.rows();
-    const read = await Promise.all(
-      rows.map(async ({ path, size, content }) => [
-        path,
-        size,
-        (await world.client.table(world.table).readBlob(content as Uint8Array)).data.toString(),
-      ]),
-    );
-    expect(sorted(read.map((row) => row.join()))).toEqual(['b.bin,6,others', 'f/a.bin,10,some bytes']);
-    expect(String(rows[0]!.hash)).toMatch(/^[0-9a-f]{64}$/);
-  });
+      const rows = await world.rows();
+      const read = await Promise.all(
+        rows.map(async ({ path, size, content }) => [
+          path,
+          size,
+          (await world.client.table(world.table).readBlob(content as Uint8Array)).data.toString(),
+        ]),
+      );
+      expect(sorted(read.map((row) => row.join()))).toEqual(['b.bin,6,others', 'f/a.bin,10,some bytes']);
+      expect(String(rows[0]!.hash)).toMatch(/^[0-9a-f]{64}$/);
+    },
+  );
 
   it.each<[string, Partial<MaxComputeTableOptions['objects'] & object>, string]>([
     ['a table without the blob column', { blob: 'nobody' }, 'the table has no column nobody of type blob'],
