@@ -9,7 +9,7 @@ import { scratch } from './harness.ts';
 it('the example of docs/dis.md runs as it is written', async () => {
   const page = await readFile(new URL('../../../../docs/dis.md', import.meta.url), 'utf8');
   const examples = [...page.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, text]) => text!);
-  const example = examples.find((text) => text.includes("'landfall/dis'"))!;
+  const example = examples.find((text) => text.includes("from 'landfall/dis'"))!;
   const client = new URL('../../../../shared/clients/dis/index.ts', import.meta.url).href;
   const folder = await scratch();
   await writeFile(join(folder, 'example.ts'), example.replace("'landfall/dis'", JSON.stringify(client)));
