@@ -41,6 +41,7 @@ import {
 import { Credentials, DapClient, type DapSession, Instant, type Job, readJsonLines } from 'landfall/dap';
 import { DisClient, hashOfKey, type Stream } from 'landfall/dis';
 import { MaxComputeClient, rowsOfBatch } from 'landfall/maxcompute';
+import { SQLDrop, SqlTarget } from 'landfall/sql';
 
 const names: string[] = [code, files, googleSheets, http, manifestLeaves, openAws, rangeReader, readJsonLines, readLatest, s3].map(({ name }) => name);
 const connector: Pick<BytesConnector, 'close'> = {};
@@ -69,7 +70,7 @@ const since = Instant.parse('2026-01-05T00:00:00.273Z');
 await using streams = new DisClient({ credentials: { token: 'a-token' }, endpoint: 'http://127.0.0.1:9/v2/0123' });
 const stream: Pick<Stream, 'name'> = { name: 's' };
 const hash: bigint = hashOfKey('key');
-const clients = [streams.constructor.name, MaxComputeClient.name, typeof rowsOfBatch, stream.name, String(hash > 0n)];
+const clients = [SQLDrop.name, SqlTarget.name, streams.constructor.name, MaxComputeClient.name, typeof rowsOfBatch, stream.name, String(hash > 0n)];
 const drain = dis({ stream: 's', app: 'a', framing: { as: 'ndjson', data: 'text' } }).type;
 console.log(JSON.stringify({ names, pipeline: pipeline.name, answer, error: error.code, connector, status, since, clients, drain }));
 `;
@@ -90,6 +91,8 @@ describe('the package', () => {
       'dist/lib/shared/clients/dis/index.d.ts',
       'dist/lib/shared/clients/maxcompute/index.js',
       'dist/lib/shared/clients/maxcompute/index.d.ts',
+      'dist/lib/shared/sinks/sql/index.js',
+      'dist/lib/shared/sinks/sql/index.d.ts',
       'bin/landfall.mjs',
       'LICENSE',
       'README.md',
@@ -121,7 +124,7 @@ describe('the package', () => {
       pipeline: 'mine',
       answer: { pipeline: 'theirs', run: 1, pending: false },
       error: 'Retryable',
-      clients: ['DisClient', 'MaxComputeClient', 'function', 's', 'true'],
+      clients: ['SQLDrop', 'SqlTarget', 'DisClient', 'MaxComputeClient', 'function', 's', 'true'],
       drain: 'dis',
     });
   });

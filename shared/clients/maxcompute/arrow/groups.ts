@@ -8,22 +8,11 @@ export interface Upload {
   readonly rows: number;
   /** The batches it is made of, to cut it smaller. */
   readonly batches: readonly ArrowMessage[];
-  /** What they lie in, if it can be used again. */
-  readonly slab?: Uint8Array | undefined;
 }
 
-const SLAB_MAX_BYTES = 256 * 1024 * 1024;
-
-/**
- * Gathers the messages of one Arrow stream into several of bounded length, each with the schema and all dictionaries. Batches are
- * copied to memory that is used again: what waited in pieces would live long enough for each to cost a full collection.
- */
+/** Gathers the messages of one Arrow stream into several of bounded length, each with the schema and all dictionaries. */
 export class UploadPacker {
   readonly #limitBytes: number;
-  readonly #free: Uint8Array[] = [];
-  /** Not before one upload was full: what is small shall not take the memory of what is large. */
-  #usesSlabs = false;
-  #slab: Uint8Array | undefined;
   #schema: ArrowMessage | undefined;
   #dictionaries: ArrowMessage[] = [];
   #batches: ArrowMessage[] = [];
@@ -45,10 +34,9 @@ export class UploadPacker {
         this.#dictionaries.push(message);
         return undefined;
       case 'batch': {
-        const isFull = this.#batchBytes > 0 && this.#batchBytes + message.bytes > this.#limitBytes;
-        const full = isFull ? this.flush() : undefined;
-        this.#usesSlabs ||= isFull && this.#limitBytes <= SLAB_MAX_BYTES;
-        this.#batches.push(this.#kept(message));
+        const full =
+          this.#batchBytes > 0 && this.#batchBytes + message.bytes > this.#limitBytes ? this.flush() : undefined;
+        this.#batches.push(message);
         this.#batchBytes += message.bytes;
         return full;
       }
@@ -60,28 +48,9 @@ export class UploadPacker {
   /** What is left; undefined if there are no rows. */
   flush(): Upload | undefined {
     const batches = this.#batches;
-    const slab = this.#slab;
     this.#batches = [];
     this.#batchBytes = 0;
-    this.#slab = undefined;
-    return batches.length === 0 ? undefined : { ...this.uploadOf(batches), slab };
-  }
-
-  /** The upload has been taken: nobody needs its bytes any more. */
-  release({ slab }: Upload): void {
-    if (slab) this.#free.push(slab);
-  }
-
-  #kept(message: ArrowMessage): ArrowMessage {
-    const { chunks, bytes } = message;
-    if (!this.#usesSlabs || this.#batchBytes + bytes > this.#limitBytes) return message;
-    this.#slab ??= this.#free.pop() ?? Buffer.allocUnsafeSlow(Math.ceil(this.#limitBytes));
-    let at = this.#batchBytes;
-    for (const chunk of chunks) {
-      this.#slab.set(chunk, at);
-      at += chunk.byteLength;
-    }
-    return { ...message, chunks: [this.#slab.subarray(this.#batchBytes, at)] };
+    return batches.length === 0 ? undefined : this.uploadOf(batches);
   }
 
   uploadOf(batches: readonly ArrowMessage[]): Upload {

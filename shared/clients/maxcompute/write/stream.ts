@@ -119,7 +119,7 @@ export class WriteStream {
     const send = async (upload: Upload | undefined) => {
       await sending;
       if (!upload) return;
-      sending = this.#upload(packer, upload, options).then(() => packer.release(upload));
+      sending = this.#upload(packer, upload, options);
       // Its failure is thrown by whoever waits for it; until then it must not count as unhandled.
       sending.catch(() => {});
     };
