@@ -15,9 +15,8 @@ import { SqlTarget } from '../../shared/sinks/sql/target.ts';
 import { tableContent } from '../support/sql-content.ts';
 
 /**
- * As much of a table as the vendor's client can keep in PostgreSQL. It gives an open enum of several known values a type and a
- * table of one name, which PostgreSQL refuses; and it demands a value of a required object whose members are all null, which
- * reaches it as null.
+ * As much of a table as the vendor's client can keep in PostgreSQL: it gives an open enum of several known values a type and a
+ * table of one name, which PostgreSQL refuses.
  */
 function keepable(definition: TableDefinition): TableDefinition {
   const columns = Object.entries(definition.columns).map(([name, column]): [string, Column] => {
@@ -26,7 +25,7 @@ function keepable(definition: TableDefinition): TableDefinition {
       const oneOf = [{ ...known, enum: known.enum.slice(0, 1) }, other!];
       return [name, { ...column, schema: { ...column.schema, oneOf } }];
     }
-    return [name, column.members ? { ...column, isRequired: false } : column];
+    return [name, column];
   });
   return { ...definition, columns: Object.fromEntries(columns) };
 }

@@ -151,6 +151,8 @@ export const nested = (
     return value;
   }),
   members,
+  // The vendor's client takes one without a single value for null, and demands a value where it is required.
+  isRequired: Object.values(members).some((member) => member.isRequired),
   ...options,
 });
 
