@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Credentials, DapClient, type DapSession } from '../shared/clients/dap/index.ts';
+import { Credentials, DapClient, type DapClientOptions, type DapSession } from '../shared/clients/dap/index.ts';
 import { beside, firstLine } from './background.ts';
 import { type Figures, type Peer, RUN, runCommand } from './measure.ts';
 
@@ -33,8 +33,9 @@ export async function servedDap<T>(
 }
 
 /** A session that no limit holds back: the server has none. */
-export const openDap = ({ url, clientId, clientSecret }: ServedDap): DapSession =>
+export const openDap = ({ url, clientId, clientSecret }: ServedDap, options: DapClientOptions = {}): DapSession =>
   new DapClient({
+    ...options,
     baseUrl: url,
     credentials: Credentials.create(clientId, clientSecret),
     rateLimits: { start: Infinity, job: Infinity, tables: Infinity, schema: Infinity, urls: Infinity },
