@@ -2,11 +2,11 @@ import { InvalidInputError } from '../core/errors.ts';
 import { sha256 } from '../core/ids.ts';
 import type { JsonObject } from '../core/json.ts';
 import { nameHash } from '../core/name-hash.ts';
+import { checkOptions } from '../core/options.ts';
 import { MIB } from '../core/units.ts';
 import type { BytesConnector, Chunks, ListRun, Metadata, ReadRun, Source } from './connector.ts';
 import { InvalidListingError, SourceChangedError } from './connector.ts';
 import { type ListedNode, parseListed } from './metadata.ts';
-import { checkOptions } from './options.ts';
 
 export interface AggregateOptions {
   /**

@@ -1,10 +1,10 @@
 import type { AsyncConnector } from '../connectors/async/async-connector.ts';
 import { connectionStore, type NamedConnection } from '../connectors/async/connections.ts';
 import type { RecordsSource, Source } from '../connectors/connector.ts';
-import { checkOptions, type OptionSpec } from '../connectors/options.ts';
 import { InvalidInputError } from '../core/errors.ts';
 import { idOf } from '../core/ids.ts';
 import { canonicalJson, isObject, type JsonValue } from '../core/json.ts';
+import { checkOptions, type OptionSpec } from '../core/options.ts';
 import type { StreamSink } from '../sinks/sink.ts';
 import { LAND_SPEC, type LandOptions, type LandSettings, landIdentity, landSettings } from './land.ts';
 import { checkSchedule } from './schedule.ts';

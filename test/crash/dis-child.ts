@@ -1,66 +1,14 @@
-import { appendFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { workUntilDone } from '../../local/worker/run-pipelines.ts';
-import type { Backend } from '../../shared/backends/backend.ts';
-import { openEmbedded } from '../../shared/backends/embedded.ts';
 import { dis } from '../../shared/connectors/dis/dis.ts';
-import { systemClock } from '../../shared/core/clock.ts';
-import { jsonLogger } from '../../shared/core/logger.ts';
-import { Redactor } from '../../shared/core/redaction.ts';
-import { openRefresh } from '../../shared/operations/open.ts';
-import { catalogOf } from '../../shared/pipelines/catalog.ts';
-import { definePipeline, secret } from '../../shared/pipelines/define.ts';
-import { startRefresh } from '../../shared/steps/start-refresh.ts';
-import { sweep } from '../../shared/steps/sweep.ts';
+import { secret } from '../../shared/pipelines/define.ts';
+import { live } from './life.ts';
 
-/**
- * One worker process over a stream of a DIS server, to be killed: `dis-child.ts <home> <url> [--sweep]`. It goes on with a run that was
- * left, then runs another, and prints DONE. Every landing that was committed is a line of `<home>/commits`.
- */
+// One worker process over a stream of a DIS server: `dis-child.ts <home> <url> [--sweep]`.
 const [home, endpoint, ...flags] = process.argv.slice(2) as [string, string, ...string[]];
-const clock = systemClock;
-const redactor = new Redactor();
-const log = jsonLogger({ clock, redactor, level: 'warn', write: (line) => void process.stderr.write(`${line}\n`) });
-const pipeline = definePipeline({
-  name: 'crash',
-  source: dis({ stream: 's', app: 'reader', endpoint, region: 'eu-de', framing: 'raw', recordsPerRange: 25 }),
-  credentials: secret('dis'),
-  removeGraceHours: 0,
+await live({
+  home,
+  pipeline: {
+    source: dis({ stream: 's', app: 'reader', endpoint, region: 'eu-de', framing: 'raw', recordsPerRange: 25 }),
+    credentials: secret('dis'),
+  },
+  sweeps: flags.includes('--sweep'),
 });
-const backend = watched(openEmbedded({ home, env: process.env, clock }));
-const deps = openRefresh({
-  backend,
-  pipelines: catalogOf([{ file: 'crash.ts', pipeline }]),
-  log,
-  redactor,
-  clock,
-  spoolFolder: home,
-});
-const work = () =>
-  workUntilDone({ backend, deps, pipelines: [pipeline.name], signal: AbortSignal.timeout(120_000), waitSeconds: 0 });
-
-await work();
-await startRefresh({ pipeline: pipeline.name, trigger: 'manual' }, deps);
-await work();
-if (flags.includes('--sweep'))
-  await sweep({}, { remainingMs: () => Number.POSITIVE_INFINITY, signal: AbortSignal.timeout(120_000) }, deps);
-process.stdout.write('DONE\n');
-backend.close();
-
-/** Killed between a commit and its line, one line is missing: none is ever there without its commit. */
-function watched(backend: Backend): Backend {
-  const { partitions } = backend.tables;
-  const update: typeof partitions.update = async (key, change, condition) => {
-    const item = await partitions.update(key, change, condition);
-    if (item && change.set && 'landed' in change.set)
-      appendFileSync(join(home, 'commits'), `${key.pk} ${key.sk} ${String(item.plan)}\n`);
-    return item;
-  };
-  const watchedTable = new Proxy(partitions, {
-    get: (table, name) => {
-      const member: unknown = name === 'update' ? update : Reflect.get(table, name);
-      return typeof member === 'function' ? member.bind(table) : member;
-    },
-  });
-  return { ...backend, tables: { ...backend.tables, partitions: watchedTable } };
-}

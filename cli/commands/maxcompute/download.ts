@@ -106,7 +106,7 @@ async function saveWhole(file: string, chunks: AsyncIterable<string | Uint8Array
 
 async function* linesOf(stream: RowStream, declared: Declared): AsyncGenerator<string> {
   const { rowsOfBatch } = await import('../../../shared/clients/maxcompute/index.ts');
-  const { stringifyLossless } = await import('../../../shared/clients/transport/json.ts');
+  const { stringifyLossless } = await import('../../../shared/core/lossless-json.ts');
   for await (const batch of stream) {
     const rows = await rowsOfBatch(batch, declared);
     yield rows.map((row) => `${stringifyLossless(jsonOfRow(row, declared))}\n`).join('');

@@ -33,7 +33,7 @@ export const previewCommand = (act: Act): Command =>
       act<[string], PreviewOptions>(async (session, [name], { limit, columns, partition, ...options }) => {
         const { client, signal } = await openAccess(session, options);
         const { rowsOfBatch } = await import('../../../shared/clients/maxcompute/index.ts');
-        const { stringifyLossless } = await import('../../../shared/clients/transport/json.ts');
+        const { stringifyLossless } = await import('../../../shared/core/lossless-json.ts');
         const table = await client.getTable(name, { signal });
         const declared = Object.fromEntries(
           [...table.columns, ...table.partitionKeys].map((column) => [column.name, column.type]),

@@ -1,6 +1,6 @@
 import type { Row, RowValue, WriteColumn } from '../../../shared/clients/maxcompute/index.ts';
-import { type LosslessObject, type LosslessValue, parseLossless } from '../../../shared/clients/transport/json.ts';
 import { InvalidInputError } from '../../../shared/core/errors.ts';
+import { type LosslessObject, type LosslessValue, parseLossless } from '../../../shared/core/lossless-json.ts';
 
 /** Of columns by name, as they are declared. */
 export type Declared = Readonly<Record<string, string | null>>;

@@ -1,5 +1,5 @@
+import type { LosslessValue } from '../../core/lossless-json.ts';
 import { unlessAborted } from '../transport/abort.ts';
-import type { LosslessValue } from '../transport/json.ts';
 import { AccessToken, Credentials } from './auth.ts';
 import {
   AccountDisabledError,

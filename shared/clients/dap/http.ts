@@ -1,6 +1,6 @@
 import { isRetryable } from '../../core/errors.ts';
+import { type LosslessValue, parseLossless } from '../../core/lossless-json.ts';
 import { SilenceLimit } from '../transport/abort.ts';
-import { type LosslessValue, parseLossless } from '../transport/json.ts';
 import { plainCause, readBody } from '../transport/reply.ts';
 import { classifyReply } from './classify.ts';
 import { ConnectionFailedError, ReplyTruncatedError, UnparsableReplyError } from './errors.ts';

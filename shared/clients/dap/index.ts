@@ -1,6 +1,6 @@
 // What `landfall/dap` exports, by the names of the vendor's Python library in our casing.
 
-export { type LosslessObject, type LosslessValue, parseLossless, stringifyLossless } from '../transport/json.ts';
+export { type LosslessObject, type LosslessValue, parseLossless, stringifyLossless } from '../../core/lossless-json.ts';
 export type { Fetch } from '../transport/reply.ts';
 export { AccessToken, Credentials } from './auth.ts';
 export { DapClient } from './client.ts';

@@ -1,5 +1,5 @@
 import { isObject } from '../../core/json.ts';
-import { type LosslessObject, parseLossless } from '../transport/json.ts';
+import { type LosslessObject, parseLossless } from '../../core/lossless-json.ts';
 import { InvalidRecordError } from './errors.ts';
 import { unpack } from './gzip.ts';
 

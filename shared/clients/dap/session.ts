@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
-import { stringifyLossless } from '../transport/json.ts';
+import { stringifyLossless } from '../../core/lossless-json.ts';
 import { Api } from './api.ts';
 import { type DownloadOptions, Downloads, openBytes } from './download.ts';
 import { DapClientError, JobPendingError, NoDataError } from './errors.ts';

@@ -1,5 +1,5 @@
 import { isObject } from '../../core/json.ts';
-import type { LosslessObject, LosslessValue } from '../transport/json.ts';
+import type { LosslessObject, LosslessValue } from '../../core/lossless-json.ts';
 import { InvalidSchemaError, type OperationErrorBody, UnparsableReplyError } from './errors.ts';
 import { Instant, InvalidInstantError } from './instant.ts';
 import { checkObjectId } from './names.ts';

@@ -1,5 +1,5 @@
+import type { LosslessValue } from '../../core/lossless-json.ts';
 import { pause } from '../transport/abort.ts';
-import type { LosslessValue } from '../transport/json.ts';
 import { Auth, type Grant } from './auth.ts';
 import { AuthenticationError, ClientClosedError, ClockSkewError, InvalidSettingError, RefusedError } from './errors.ts';
 import { exchange, jsonOf, type Reply } from './http.ts';

@@ -1,5 +1,5 @@
 import { isObject } from '../../core/json.ts';
-import { type LosslessValue, parseLossless } from '../transport/json.ts';
+import { type LosslessValue, parseLossless } from '../../core/lossless-json.ts';
 import { dataBytes, UploadBody, type UploadTarget } from './body.ts';
 import { UnparsableReplyError } from './errors.ts';
 import { type Fields, fieldsOf } from './fields.ts';

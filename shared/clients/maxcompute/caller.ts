@@ -1,6 +1,6 @@
+import { type LosslessObject, parseLossless } from '../../core/lossless-json.ts';
 import { Redactor } from '../../core/redaction.ts';
 import { pause, SilenceLimit } from '../transport/abort.ts';
-import { type LosslessObject, parseLossless } from '../transport/json.ts';
 import type { Account } from './auth/accounts.ts';
 import { CredentialSource } from './auth/credential-source.ts';
 import { isHost, tunnelEndpointOf } from './auth/router.ts';

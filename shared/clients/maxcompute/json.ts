@@ -1,4 +1,4 @@
-import type { LosslessObject, LosslessValue } from '../transport/json.ts';
+import type { LosslessObject, LosslessValue } from '../../core/lossless-json.ts';
 import { UnparsableReplyError } from './client-errors.ts';
 
 /** Members of a reply, read by kind. A member that is missing, or null, is null; one of another kind is an error. */

@@ -1,4 +1,4 @@
-import { stringifyLossless } from '../transport/json.ts';
+import { stringifyLossless } from '../../core/lossless-json.ts';
 import { type Call, type Caller, type CallOptions, ROUTE_TOKEN } from './caller.ts';
 import { InstanceReadOnlyError } from './client-errors.ts';
 import { supportsV3 } from './enums.ts';

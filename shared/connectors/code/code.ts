@@ -1,6 +1,7 @@
 import { InvalidInputError } from '../../core/errors.ts';
 import { sha256Hex } from '../../core/ids.ts';
 import type { JsonValue } from '../../core/json.ts';
+import { checkOptions } from '../../core/options.ts';
 import {
   type Acknowledgement,
   type BytesConnector,
@@ -19,7 +20,6 @@ import {
   type Source,
   type SourceRecordStream,
 } from '../connector.ts';
-import { checkOptions } from '../options.ts';
 
 type Awaitable<T> = T | PromiseLike<T>;
 

@@ -1,7 +1,7 @@
 import { FORMATS, type Format, MODES, type Mode } from '../../clients/dap/index.ts';
 import type { JsonObject, JsonValue } from '../../core/json.ts';
+import { checkOptions } from '../../core/options.ts';
 import type { Source, SourceRecords } from '../connector.ts';
-import { checkOptions } from '../options.ts';
 import type { DapEndpoint, DapEnvironment } from './access.ts';
 import { dapConnector, SCHEMA_NAME } from './listing.ts';
 import { DapQueryConnector } from './query-connector.ts';

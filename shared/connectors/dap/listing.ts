@@ -1,8 +1,8 @@
 import { verify } from '../../clients/dap/gzip.ts';
 import { checkObjectId, type DapSession, NotFoundError } from '../../clients/dap/index.ts';
-import { stringifyLossless } from '../../clients/transport/json.ts';
 import { InvalidInputError, RetryableError } from '../../core/errors.ts';
 import type { JsonObject, JsonValue } from '../../core/json.ts';
+import { stringifyLossless } from '../../core/lossless-json.ts';
 import {
   type BytesConnector,
   InvalidListingError,

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
+import { checkOptions } from '../../core/options.ts';
 import type { BytesConnector, Metadata, Source } from '../connector.ts';
-import { checkOptions } from '../options.ts';
 import { anyOf } from '../patterns.ts';
 import type { FingerprintOf } from './fingerprint.ts';
 import { listFolder } from './list.ts';

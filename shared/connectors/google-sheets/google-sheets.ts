@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../../core/clock.ts';
 import { chunksOf } from '../../core/concurrency.ts';
+import { checkOptions } from '../../core/options.ts';
 import type { BytesConnector, Source } from '../connector.ts';
-import { checkOptions } from '../options.ts';
 import { GoogleApi, secureUrl } from './api.ts';
 import { readRows } from './rows.ts';
 import { parseServiceAccount } from './service-account.ts';

@@ -1,5 +1,5 @@
 import { InvalidInputError } from '../../core/errors.ts';
-import { checkOptions } from '../options.ts';
+import { checkOptions } from '../../core/options.ts';
 import { anyOf, type PathTest } from '../patterns.ts';
 import { checkedHeaders } from './credential.ts';
 import type { JsonIndex } from './json-index.ts';

@@ -1,7 +1,7 @@
 import { SplitMode, TimestampUnit } from '../../clients/maxcompute/index.ts';
 import { InvalidInputError } from '../../core/errors.ts';
 import type { JsonObject, JsonValue } from '../../core/json.ts';
-import { type Checked, checkOptions } from '../options.ts';
+import { type Checked, checkOptions } from '../../core/options.ts';
 import { ENDPOINT_SPEC, type MaxComputeEndpoint } from './access.ts';
 
 /** How a table is cut into splits: exactly one of the four. */

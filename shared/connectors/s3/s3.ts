@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isObject, type JsonValue } from '../../core/json.ts';
+import { checkOptions } from '../../core/options.ts';
 import { parseS3Credential } from '../../core/s3-credential.ts';
 import type { BytesConnector, ListRun, Metadata, Source } from '../connector.ts';
-import { checkOptions } from '../options.ts';
 import { anyOf, type PathTest } from '../patterns.ts';
 import { rangeReader } from '../ranges.ts';
 import type { Bucket, ListedObject, PageToken } from './bucket.ts';

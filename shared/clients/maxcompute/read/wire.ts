@@ -1,4 +1,4 @@
-import type { LosslessObject } from '../../transport/json.ts';
+import type { LosslessObject } from '../../../core/lossless-json.ts';
 import { InvalidRequestError } from '../client-errors.ts';
 import { type Compression, SessionStatus, SplitMode, TimestampUnit } from '../enums.ts';
 import { JsonReader } from '../json.ts';

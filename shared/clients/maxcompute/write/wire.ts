@@ -1,4 +1,4 @@
-import type { LosslessObject, LosslessValue } from '../../transport/json.ts';
+import type { LosslessObject, LosslessValue } from '../../../core/lossless-json.ts';
 import { InvalidRequestError } from '../client-errors.ts';
 import type { Compression } from '../enums.ts';
 import { JsonReader } from '../json.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { checkOptions } from '../../../shared/connectors/options.ts';
 import { InvalidInputError } from '../../../shared/core/errors.ts';
+import { checkOptions } from '../../../shared/core/options.ts';
 
 interface Options {
   readonly url: string;

@@ -1,1 +1,0 @@
-export { type LosslessObject, type LosslessValue, parseLossless, stringifyLossless } from '../../core/lossless-json.ts';

@@ -1,1 +1,0 @@
-export { type Checked, checkOptions, type OptionKind, type OptionSpec } from '../core/options.ts';
