@@ -1,32 +1,9 @@
-import type { Clock } from '../../../shared/core/clock.ts';
+import { ServerClock as CommonClock } from '../common/clock.ts';
 import { type Micros, microsOf } from './instants.ts';
 
-/**
- * The server's time: runs with the clock it is given, ahead of it by as much as it was advanced. It never goes back, because a
- * client compares what it reads (`exp`, `expires_at`) with earlier readings.
- */
-export class ServerClock {
-  readonly #base: Clock;
-  #aheadMs = 0;
-
-  constructor(base: Clock) {
-    this.#base = base;
-  }
-
-  now(): Date {
-    return new Date(this.nowMs());
-  }
-
-  nowMs(): number {
-    return this.#base().getTime() + this.#aheadMs;
-  }
-
+/** The platform keeps time in microseconds. */
+export class ServerClock extends CommonClock {
   nowMicros(): Micros {
     return microsOf(this.now());
-  }
-
-  advance(byMs: number): void {
-    if (!Number.isFinite(byMs) || byMs < 0) throw new RangeError(`the clock moves forward only, not by ${byMs} ms`);
-    this.#aheadMs += Math.round(byMs);
   }
 }

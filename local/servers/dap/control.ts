@@ -1,6 +1,7 @@
 import { InvalidInputError } from '../../../shared/core/errors.ts';
 import { isObject } from '../../../shared/core/json.ts';
-import type { CallLog } from './call-log.ts';
+import type { CallLog } from '../common/call-log.ts';
+import type { Call } from './call.ts';
 import type { ServerClock } from './clock.ts';
 import { type Faults, parseFaults } from './faults.ts';
 import { formatInstant } from './instants.ts';
@@ -13,7 +14,7 @@ export interface ControlDeps {
   readonly clock: ServerClock;
   readonly refreshMs: number;
   readonly faults: Faults;
-  readonly calls: CallLog;
+  readonly calls: CallLog<Call>;
   readonly namespaces: Namespaces;
 }
 

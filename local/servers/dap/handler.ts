@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
+import type { CallLog } from '../common/call-log.ts';
 import { type ApiDeps, answer } from './api.ts';
 import type { TokenIssuer } from './auth.ts';
-import type { CallLog } from './call-log.ts';
+import type { Call } from './call.ts';
 import type { ServerClock } from './clock.ts';
 import { CONTROL_PREFIX, type ControlDeps, control } from './control.ts';
 import type { FaultRule, Faults } from './faults.ts';
@@ -18,7 +19,7 @@ export interface HandlerDeps {
   readonly limiter: RateLimiter;
   readonly clock: ServerClock;
   readonly faults: Faults;
-  readonly calls: CallLog;
+  readonly calls: CallLog<Call>;
   readonly refreshMs: number;
   readonly api: ApiDeps;
 }

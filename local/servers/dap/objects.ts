@@ -2,7 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isSame } from './auth.ts';
+import { isSame } from '../common/same.ts';
 
 export interface StoredObject {
   /** What a client trades for a URL. */

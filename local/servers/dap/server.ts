@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type Clock, systemClock } from '../../../shared/core/clock.ts';
+import { CallLog } from '../common/call-log.ts';
 import { type DapCredentials, newCredentials, TokenIssuer } from './auth.ts';
-import { type Call, CallLog } from './call-log.ts';
+import type { Call } from './call.ts';
 import { ServerClock } from './clock.ts';
 import { type FaultRule, Faults } from './faults.ts';
 import { RequestHandler } from './handler.ts';
@@ -119,7 +120,7 @@ export async function startDapServer(options: DapServerOptions = {}): Promise<Da
   const faults = new Faults(options.faults ?? [], options.random ?? Math.random);
   const objects = new ObjectStore();
   const jobs = new Jobs(jobOptions(options), objects, nowMs, uuid, errors);
-  const calls = new CallLog();
+  const calls = new CallLog<Call>();
   const { rateLimits = false } = options;
   let url = '';
 

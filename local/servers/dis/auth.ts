@@ -1,4 +1,4 @@
-import { isSame } from '../dap/auth.ts';
+import { isSame } from '../common/same.ts';
 import type { DisCredentials } from './credentials.ts';
 import { refusal } from './refusal.ts';
 import {

@@ -1,7 +1,8 @@
 import { InvalidInputError } from '../../../shared/core/errors.ts';
 import { isObject } from '../../../shared/core/json.ts';
-import type { ServerClock } from '../dap/clock.ts';
-import type { CallLog } from './call-log.ts';
+import type { CallLog } from '../common/call-log.ts';
+import type { ServerClock } from '../common/clock.ts';
+import type { Call } from './call.ts';
 import { type Faults, parseFaults } from './faults.ts';
 import { json, type Reply } from './replies.ts';
 import type { State } from './state.ts';
@@ -11,7 +12,7 @@ export const CONTROL_PREFIX = '/_control/';
 export interface ControlDeps {
   readonly clock: ServerClock;
   readonly faults: Faults;
-  readonly calls: CallLog;
+  readonly calls: CallLog<Call>;
   readonly state: State;
   /** Does what is due by now. */
   readonly settle: () => Promise<void>;

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { isObject } from '../../../shared/core/json.ts';
-import { isSame } from '../dap/auth.ts';
+import { isSame } from '../common/same.ts';
 import { refusal } from './refusal.ts';
 
 /** A place in one partition. A stream is named by its id, so that a cursor of one that was made again is none of the new one's. */

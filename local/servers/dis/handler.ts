@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
+import type { CallLog } from '../common/call-log.ts';
 import { answer, type ProjectRoute } from './api/answer.ts';
 import type { Gate } from './auth.ts';
-import type { CallLog } from './call-log.ts';
+import type { Call } from './call.ts';
 import { CONTROL_PREFIX, control } from './control.ts';
 import type { FaultRule, Faults } from './faults.ts';
 import type { Source } from './fields.ts';
@@ -20,7 +21,7 @@ export interface HandlerDeps {
   readonly gate: Gate;
   readonly tokens: Tokens;
   readonly faults: Faults;
-  readonly calls: CallLog;
+  readonly calls: CallLog<Call>;
   readonly settle: () => Promise<void>;
 }
 

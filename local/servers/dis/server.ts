@@ -4,9 +4,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../../shared/core/clock.ts';
-import { ServerClock } from '../dap/clock.ts';
+import { CallLog } from '../common/call-log.ts';
+import { ServerClock } from '../common/clock.ts';
 import { Gate } from './auth.ts';
-import { type Call, CallLog } from './call-log.ts';
+import type { Call } from './call.ts';
 import type { DisCredentials } from './credentials.ts';
 import { Cursors } from './cursors.ts';
 import { type DumpTarget, openBuckets } from './dump/buckets.ts';
@@ -77,7 +78,7 @@ export async function startDisServer(options: DisServerOptions = {}): Promise<Di
     rules: rulesOf(options),
   };
   const faults = new Faults(options.faults ?? [], random);
-  const calls = new CallLog();
+  const calls = new CallLog<Call>();
   let url = '';
   const tokens = new Tokens(credentials, region, () => url);
   const gate = new Gate({ credentials, region, mode, tokens });

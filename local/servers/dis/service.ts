@@ -1,4 +1,4 @@
-import type { ServerClock } from '../dap/clock.ts';
+import type { ServerClock } from '../common/clock.ts';
 import type { Cursors } from './cursors.ts';
 import type { FaultRule } from './faults.ts';
 import type { Source } from './fields.ts';

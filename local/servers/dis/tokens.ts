@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { isObject } from '../../../shared/core/json.ts';
-import { isSame } from '../dap/auth.ts';
+import { isSame } from '../common/same.ts';
 import type { DisCredentials } from './credentials.ts';
 import { json, type Reply } from './replies.ts';
 import { parseJson } from './wire/json.ts';

@@ -1,7 +1,8 @@
 import { InvalidInputError } from '../../../shared/core/errors.ts';
 import { isObject, type JsonObject } from '../../../shared/core/json.ts';
+import type { CallLog } from '../common/call-log.ts';
 import type { Accounts } from './auth/accounts.ts';
-import type { CallLog } from './call-log.ts';
+import type { Call } from './call.ts';
 import type { Engine } from './engine.ts';
 import { ServiceError } from './errors.ts';
 import { type Faults, parseFaults } from './faults.ts';
@@ -18,7 +19,7 @@ export interface ControlDeps {
   readonly accounts: Accounts;
   readonly instances: Instances;
   readonly faults: Faults;
-  readonly calls: CallLog;
+  readonly calls: CallLog<Call>;
 }
 
 export const CONTROL_PREFIX = '/_control/';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import type { ServerClock } from '../common/clock.ts';
 import type { Blobs } from './blobs/store.ts';
-import type { ServerClock } from './clock.ts';
 import type { Settings } from './settings.ts';
 import type { Catalog } from './tables/catalog.ts';
 

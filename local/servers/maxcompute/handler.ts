@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
+import type { CallLog } from '../common/call-log.ts';
 import type { Accounts } from './auth/accounts.ts';
 import { decodedParams } from './auth/signing.ts';
 import { JsonBody } from './body.ts';
-import type { CallLog } from './call-log.ts';
+import type { Call } from './call.ts';
 import { CONTROL_PREFIX, type ControlDeps, control } from './control.ts';
 import type { Engine } from './engine.ts';
 import { notFound, ServiceError } from './errors.ts';
@@ -24,7 +25,7 @@ export interface HandlerDeps {
   readonly storage: Storage;
   readonly rest: Rest;
   readonly faults: Faults;
-  readonly calls: CallLog;
+  readonly calls: CallLog<Call>;
   readonly control: ControlDeps;
   readonly origin: () => string;
 }
@@ -95,7 +96,7 @@ export class RequestHandler {
     const table =
       route?.kind === 'rest' ? route.table?.table : /\.tables\.([^.]+)$/.exec(query.get('Target') ?? '')?.[1];
     const isControl = pathname.startsWith(CONTROL_PREFIX);
-    const faults = isControl || action === undefined ? [] : this.#deps.faults.strike(action, table);
+    const faults = isControl || action === undefined ? [] : this.#deps.faults.strike({ action, table });
     const requestId = `${new Date().toISOString().replaceAll(/\D/g, '')}${randomBytes(6).toString('hex')}`;
     return { message, requestId, pathname, search, query, route, action, table, faults };
   }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../shared/core/clock.ts';
 import type { Credentials } from './auth/accounts.ts';
-import type { Call } from './call-log.ts';
+import type { Call } from './call.ts';
 import type { FaultRule, Faults } from './faults.ts';
 import type { Settings } from './settings.ts';
 import type { TableRecord } from './tables/definition.ts';

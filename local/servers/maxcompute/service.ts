@@ -4,10 +4,11 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../../shared/core/clock.ts';
+import { CallLog } from '../common/call-log.ts';
+import { ServerClock } from '../common/clock.ts';
 import { Accounts, newCredentials } from './auth/accounts.ts';
 import { Blobs } from './blobs/store.ts';
-import { CallLog } from './call-log.ts';
-import { ServerClock } from './clock.ts';
+import type { Call } from './call.ts';
 import type { Engine } from './engine.ts';
 import { Faults } from './faults.ts';
 import { RequestHandler } from './handler.ts';
@@ -37,7 +38,7 @@ export async function startService(options: MaxComputeServerOptions): Promise<Ma
   const accounts = new Accounts(credentials, clock);
   const instances = new Instances(engine);
   const faults = new Faults(options.faults ?? [], options.random ?? Math.random);
-  const calls = new CallLog();
+  const calls = new CallLog<Call>();
   let url = '';
   const handler = new RequestHandler({
     ...{ accounts, engine, faults, calls },

@@ -1,6 +1,7 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import type { ServerClock } from '../clock.ts';
+import type { ServerClock } from '../../common/clock.ts';
+import { isSame } from '../../common/same.ts';
 import { ServiceError } from '../errors.ts';
 import {
   classicSignature,
@@ -138,9 +139,3 @@ export class Accounts {
 }
 
 const iso = (ms: number): string => new Date(ms).toISOString();
-
-/** Without telling by its time how much of it was right. */
-function isSame(given: string, right: string): boolean {
-  const [a, b] = [Buffer.from(given), Buffer.from(right)];
-  return a.length === b.length && timingSafeEqual(a, b);
-}

@@ -62,7 +62,7 @@ describe('parseFaults', () => {
     ];
 
     expect(() => parseFaults(wrong)).toThrow(
-      /faults\[0\]: route must be download .*faults\[1\]: unknown fault "nonsense".*faults\[2\]: kind must be .*faults\[2\]: nth must be 1 to .*faults\[2\]: failed-job takes no secondsLeft.*faults\[3\]: must be an object/,
+      /faults\[0\]: route must be download .*faults\[1\]: unknown fault "nonsense".*faults\[2\]: nth must be 1 to .*faults\[2\]: failed-job takes no secondsLeft.*faults\[2\]: kind must be .*faults\[3\]: must be an object/,
     );
     expect(() => parseFaults({})).toThrow('faults must be an array');
   });

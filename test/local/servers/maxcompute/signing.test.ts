@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ServerClock } from '../../../../local/servers/common/clock.ts';
 import { Accounts } from '../../../../local/servers/maxcompute/auth/accounts.ts';
 import {
   classicSignature,
@@ -7,7 +8,6 @@ import {
   twiceDecodedParams,
   v4Signature,
 } from '../../../../local/servers/maxcompute/auth/signing.ts';
-import { ServerClock } from '../../../../local/servers/maxcompute/clock.ts';
 import { fixture } from './api.ts';
 
 interface Case {

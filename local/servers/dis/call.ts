@@ -19,23 +19,3 @@ export interface Call {
   readonly userAgent: string | undefined;
   readonly authentication: 'token' | 'signature' | 'none';
 }
-
-const KEPT = 10_000;
-
-/** What was asked of the server, oldest first; the newest ten thousand. */
-export class CallLog {
-  #calls: Call[] = [];
-
-  add(call: Call): void {
-    this.#calls.push(call);
-    if (this.#calls.length >= 2 * KEPT) this.#calls = this.#calls.slice(-KEPT);
-  }
-
-  get calls(): readonly Call[] {
-    return this.#calls.slice(-KEPT);
-  }
-
-  clear(): void {
-    this.#calls = [];
-  }
-}

@@ -1,8 +1,8 @@
 import type { Clock } from '../../../shared/core/clock.ts';
 
 /**
- * The server's time: runs with the clock it is given, ahead of it by as much as it was advanced. Signatures are checked by the
- * machine's own, since clients sign by it.
+ * A server's time: runs with the clock it is given, ahead of it by as much as it was advanced. It never goes back, because a
+ * client compares what it reads (`exp`, `expires_at`) with earlier readings.
  */
 export class ServerClock {
   readonly #base: Clock;
@@ -12,10 +12,15 @@ export class ServerClock {
     this.#base = base;
   }
 
+  now(): Date {
+    return new Date(this.nowMs());
+  }
+
   nowMs(): number {
     return this.machineMs() + this.#aheadMs;
   }
 
+  /** Without what it was advanced by: clients sign by the machine's own time. */
   machineMs(): number {
     return this.#base().getTime();
   }
