@@ -344,9 +344,10 @@ export class ShardWriter {
     return { body: messageJson(body), group: this.#key.pipeline };
   }
 
-  /** A long read goes on where it was if it would yield the same. */
+  /** A long read goes on where it was if it would yield the same, which no fingerprint cannot tell. */
   keepsProgress({ progress }: PartitionRecord, { fingerprint }: ListingChild): boolean {
-    return progress?.fingerprint === fingerprint && progress.versions === this.#task.pipeline.versions;
+    const isSame = fingerprint !== '' && progress?.fingerprint === fingerprint;
+    return isSame && progress.versions === this.#task.pipeline.versions;
   }
 
   async #mark(sk: string, change: Change, read?: PartitionRecord): Promise<void> {

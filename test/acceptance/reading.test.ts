@@ -340,8 +340,16 @@ describe('reads longer than a function lives', () => {
     expect(world.violations).toEqual([]);
   });
 
-  it('a changed fingerprint begins anew, and the old segments become garbage', async () => {
-    const world = newWorld({ sizes: { segmentBytes: 100 }, failurePolicy: 'partition', removeGraceHours: 1 });
+  it.each([
+    ['a changed fingerprint', 'v1', 'v2'],
+    ['no fingerprint, which cannot tell a change,', '', ''],
+  ])('%s begins anew, and the old segments become garbage', async (_, before, after) => {
+    const world = newWorld({
+      sizes: { segmentBytes: 100 },
+      failurePolicy: 'partition',
+      removeGraceHours: 1,
+      fingerprints: 'lenient',
+    });
     const read = (fails: boolean) =>
       async function* (run: ReadRun) {
         expect(run.resumeFrom).toBeUndefined();
@@ -350,10 +358,10 @@ describe('reads longer than a function lives', () => {
         if (fails) throw new Error('broke off');
         yield 'y';
       };
-    world.source.leaf('a', 'v1', { bytes: read(true) });
+    world.source.leaf('a', before, { bytes: read(true) });
     await world.refresh();
     const segments = world.objects.keys('p/data/');
-    world.source.leaf('a', 'v2', { bytes: read(false) });
+    world.source.leaf('a', after, { bytes: read(false) });
 
     await world.refresh();
 

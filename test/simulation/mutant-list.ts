@@ -242,4 +242,10 @@ export const MUTANTS: readonly Mutant[] = [
     line: 'await writeGarbage(deps.objects, pipeline, run, await orphansOfMarks(key, [item], GIVEN_UP, deps));',
     becomes: '',
   },
+  {
+    name: 'long read gone on with in another plan without a fingerprint',
+    file: 'refresh/plan-shard.ts',
+    line: "const isSame = fingerprint !== '' && progress?.fingerprint === fingerprint;",
+    becomes: 'const isSame = progress?.fingerprint === fingerprint;',
+  },
 ];
