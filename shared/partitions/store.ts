@@ -238,10 +238,10 @@ export class PartitionStore {
   }
 
   /** Deletes what was read as gone, or leaves a tombstone, unless somebody marked it anew since. */
-  async carryOut(shard: ShardKey, sk: string, plan: Plan, tombstones: boolean): Promise<void> {
+  async carryOut(shard: ShardKey, sk: string, plan: Plan, tombstone: boolean): Promise<void> {
     const key = { pk: partitionKey(shard), sk };
     const condition = [equals('plan', plan), present('gone')];
-    if (!tombstones) await this.#table.delete(key, condition);
+    if (!tombstone) await this.#table.delete(key, condition);
     else
       await this.#table.update(
         key,

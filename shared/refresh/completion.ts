@@ -66,7 +66,7 @@ export class Completion {
         if (!(await this.#isActive(plan))) return;
         // Of two completions the one that read later must win, or the manifest goes back.
         if (!(await nodes.changeShardInPlan(key, plan, built.change, shard.builds))) continue;
-        for (const sk of built.gone) await partitions.carryOut(key, sk, plan, built.tombstones);
+        for (const { sk, tombstone } of built.gone) await partitions.carryOut(key, sk, plan, tombstone);
       }
       const node = await nodes.shardDone(key, plan);
       if (node && allShardsDone(node)) await this.completeNode(node.id, plan);

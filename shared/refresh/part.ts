@@ -25,9 +25,13 @@ export interface BuiltPart {
   /** What is written to the shard's item. */
   readonly change: Change;
   /** Items whose mark `gone` this completion carries out. */
-  readonly gone: readonly string[];
-  /** They stay, as tombstones. */
-  readonly tombstones: boolean;
+  readonly gone: readonly Gone[];
+}
+
+interface Gone {
+  readonly sk: string;
+  /** It stays, as a tombstone. */
+  readonly tombstone: boolean;
 }
 
 /**
@@ -80,7 +84,6 @@ export async function buildPart(
       ],
     },
     gone: held.gone,
-    tombstones,
   };
 }
 
@@ -91,7 +94,7 @@ interface Held {
   /** Nothing is due or failed. */
   readonly clean: boolean;
   readonly digest: () => Digest;
-  readonly gone: readonly string[];
+  readonly gone: readonly Gone[];
   readonly ranBelow: RunTotals;
   /** Code and options with which all of it was read; empty if that is not one. */
   readonly versions: string | undefined;
@@ -115,7 +118,7 @@ async function readItems(
   const children = await childrenOf(key, items, deps);
   const entries: PartEntry[] = [];
   const digested: string[] = [];
-  const gone: string[] = [];
+  const gone: Gone[] = [];
   const missing: number[] = [];
   const present: PartitionRecord[] = [];
   const readWith = new Set<string>();
@@ -124,15 +127,12 @@ async function readItems(
 
   for (const item of items) {
     const counts = item.plan === shard.diffed;
-    if (counts && item.gone) {
-      if (item.plan === plan) gone.push(item.sk);
-      if (tombstones && item.landed) entries.push({ kind: 'tombstone', name: item.name, run: runOf(item.plan) });
-      continue;
-    }
-    if (item.aside === 'tombstone') {
-      entries.push({ kind: 'tombstone', name: item.name, run: runOf(item.plan) });
-      continue;
-    }
+    const isGone = counts && item.gone === true;
+    // Of what never stood there nothing stays. Built again, after this was carried out, the part is the same.
+    const tombstone = item.aside === 'tombstone' || (isGone && tombstones && hasStood(item, children));
+    if (isGone && item.plan === plan) gone.push({ sk: item.sk, tombstone });
+    if (tombstone) entries.push({ kind: 'tombstone', name: item.name, run: runOf(item.plan) });
+    if (isGone || tombstone) continue;
     present.push(item);
     const { shown, unfinished } = item.givenUp ? {} : shownNode(item, children);
     const open = (counts && (item.due !== undefined || item.failed === true)) || unfinished !== undefined;
@@ -161,6 +161,9 @@ async function readItems(
   const digest = () => digestOf(digested);
   return { items, entries, totals, clean, digest, gone, ranBelow, versions, ...(feed ? { feed } : {}) };
 }
+
+const hasStood = (item: PartitionRecord, children: ReadonlyMap<string, NodeRecord>): boolean =>
+  item.landed !== undefined || shownNode(item, children).shown?.manifest !== undefined;
 
 /** Read when the part is built: what a child shows now is at least as new as what it told. */
 async function childrenOf(

@@ -14,6 +14,12 @@ async function collected(world: World, graceHours = 24): Promise<void> {
   await world.sweep();
 }
 
+async function tombstonesOf(world: World) {
+  const { parts } = await readNodeManifest(world.objects, (await world.latest())!.manifest);
+  const entries = await Promise.all(parts.map(({ key }) => readPart(world.objects, key)));
+  return entries.flat().filter(({ kind }) => kind === 'tombstone');
+}
+
 describe('removal', () => {
   it('of a prefix takes its whole subtree', async () => {
     const world = newWorld();
@@ -108,23 +114,18 @@ describe('removal', () => {
     await world.refresh();
     world.source.remove('a');
     await world.refresh();
-    const tombstonesOf = async () => {
-      const { parts } = await readNodeManifest(world.objects, (await world.latest())!.manifest);
-      const entries = await Promise.all(parts.map(({ key }) => readPart(world.objects, key)));
-      return entries.flat().filter(({ kind }) => kind === 'tombstone');
-    };
 
-    expect(await tombstonesOf()).toEqual([{ kind: 'tombstone', name: 'a', run: 2 }]);
+    expect(await tombstonesOf(world)).toEqual([{ kind: 'tombstone', name: 'a', run: 2 }]);
     expect([...(await world.contents()).keys()]).toEqual(['b']);
     world.source.leaf('b', 'v2');
     const third = await world.refresh();
     expect(third.ran).toMatchObject({ landed: { CHANGED: 1 }, removed: 0 });
-    expect(await tombstonesOf()).toEqual([{ kind: 'tombstone', name: 'a', run: 2 }]);
+    expect(await tombstonesOf(world)).toEqual([{ kind: 'tombstone', name: 'a', run: 2 }]);
     await collected(world);
     expect(world.objects.keys('p/data/')).toHaveLength(1);
     world.source.leaf('a', 'v1');
     expect((await world.refresh()).ran?.landed).toEqual({ NEW: 1 });
-    expect(await tombstonesOf()).toEqual([]);
+    expect(await tombstonesOf(world)).toEqual([]);
     expect(await world.contents()).toEqual(world.source.contents());
   });
 
@@ -134,6 +135,7 @@ describe('removal', () => {
     await world.refresh();
     world.source.remove('x');
     await world.refresh();
+    expect(await tombstonesOf(world)).toEqual([{ kind: 'tombstone', name: 'x', run: 2 }]);
     const { manifest } = (await world.latest())!;
 
     await world.refresh();
@@ -141,6 +143,22 @@ describe('removal', () => {
 
     expect((await world.latest())!.manifest).toBe(manifest);
     expect(world.objects.keys('p/data/')).toHaveLength(1);
+  });
+
+  it('onRemove tombstone: nothing stays of what never landed', async () => {
+    const world = newWorld({ onRemove: 'tombstone', failurePolicy: 'partition', retries: 0 });
+    world.source.leaf('a', 'v1').leaf('b', 'v1');
+    world.source.onReading = ({ path }) => {
+      if (path.at(-1) === 'a') throw new Error('refused');
+    };
+    await world.refresh();
+    world.source.remove('a');
+
+    await world.refresh();
+    world.source.leaf('b', 'v2');
+    await world.refresh();
+
+    expect(await tombstonesOf(world)).toEqual([]);
   });
 
   it('strategy upsert never removes, and goes on with what is listed', async () => {

@@ -45,18 +45,25 @@ async function replay(seed: number): Promise<void> {
   if (result.violation) process.exitCode = 1;
 }
 
-/** The histories that show a fault where one is put into the core: each fault that was mended is among the mutants. */
+/** The histories that once broke a promise, and those that do where a fault is put into the core. */
 async function regressions(): Promise<void> {
-  const kept = JSON.parse(readFileSync(new URL('mutant-seeds.json', import.meta.url), 'utf8')) as Record<
-    string,
-    number
-  >;
-  for (const [mutant, seed] of Object.entries(kept)) {
-    const { violation } = await new History({ seed }).run();
+  const failed = readJson<Record<string, string>>('failed-seeds.json');
+  const mutants = readJson<Record<string, number>>('mutant-seeds.json');
+  const kept = [
+    ...Object.entries(failed),
+    ...Object.entries(mutants).map(([name, seed]) => [`${seed}`, name] as const),
+  ];
+  for (const [seed, about] of kept) {
+    const { violation } = await new History({ seed: Number(seed) }).run();
     if (violation === undefined) continue;
-    console.log(`${seed} (${mutant}): ${violation}`);
+    console.log(`${seed} (${about}): ${violation}`);
     process.exitCode = 1;
   }
+  console.log(`${kept.length} histories that are kept`);
+}
+
+function readJson<T>(name: string): T {
+  return JSON.parse(readFileSync(new URL(name, import.meta.url), 'utf8')) as T;
 }
 
 async function survey(): Promise<void> {
