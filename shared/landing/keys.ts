@@ -27,13 +27,19 @@ export type LandedFile = RecordFormat | 'errors';
 export type RecordFormat = 'ndjson' | 'csv' | 'parquet' | 'avro';
 
 /** Ends in plan and take, which never come twice: no two writers ever share a key. */
-export function dataKey(parts: DataKeyParts): string {
-  const { pipeline, node, sk, name, fingerprint, plan, take, segment, file, compression, base } = parts;
+export const dataKey = (parts: DataKeyParts): string => dataKeysOf(parts)(parts);
+
+type Partition = Pick<DataKeyParts, 'pipeline' | 'node' | 'sk' | 'name' | 'fingerprint' | 'base'>;
+
+/** The keys of one version of a partition: what they begin with is the same for all of its objects. */
+export function dataKeysOf({ pipeline, node, sk, name, fingerprint, base }: Partition) {
   const id = sha256Hex(lengthPrefixed([node, sk])).slice(0, 32);
   const version = sha256Hex(fingerprint).slice(0, 16);
-  const suffix = segment === 0 ? '' : `-${segment}`;
   const place = base === undefined ? `${id.slice(0, 2)}/${id}/` : `${base}/${id}-`;
-  return `${pipeline}/data/${place}${version}-${plan}-${take}${suffix}${ending(name, file)}${COMPRESSED[compression]}`;
+  return ({ plan, take, segment, file, compression }: Omit<DataKeyParts, keyof Partition>): string => {
+    const suffix = segment === 0 ? '' : `-${segment}`;
+    return `${pipeline}/data/${place}${version}-${plan}-${take}${suffix}${ending(name, file)}${COMPRESSED[compression]}`;
+  };
 }
 
 const COMPRESSED = { none: '', gzip: '.gz', zstd: '.zst' } as const;

@@ -1,5 +1,5 @@
 import type { Garbage } from '../landing/garbage.ts';
-import { dataKey, type LandedFile } from '../landing/keys.ts';
+import { dataKeysOf, type LandedFile } from '../landing/keys.ts';
 import type { Plan } from '../nodes/plan.ts';
 import type { ShardKey } from '../nodes/store.ts';
 import type { Diff, ListedChild } from '../partitions/diff.ts';
@@ -27,15 +27,15 @@ export function keysOfTakes(key: ShardKey, item: PartitionRecord, takes: number)
   const fingerprint = item.due ?? item.landed?.fingerprint ?? '';
   // One more than are saved: the one that a take was writing when it ended.
   const segments = 1 + Math.max(item.progress?.segments.length ?? 0, item.landed?.objects.length ?? 0);
+  const { pipeline, node } = key;
+  const { sk, name, plan, keyBase: base } = item;
+  const keyOf = dataKeysOf({ pipeline, node, sk, name, fingerprint, base });
   const keys = new Set<string>();
   for (let take = 1; take <= takes; take++) {
-    const { pipeline, node } = key;
-    const { sk, name, plan, keyBase: base } = item;
-    const parts = { pipeline, node, sk, name, fingerprint, plan, base, take };
     for (let segment = 0; segment < segments; segment++)
-      for (const compression of COMPRESSIONS) keys.add(dataKey({ ...parts, segment, compression }));
+      for (const compression of COMPRESSIONS) keys.add(keyOf({ plan, take, segment, compression }));
     for (const [file, compressions] of RECORD_FILES)
-      for (const compression of compressions) keys.add(dataKey({ ...parts, segment: 0, file, compression }));
+      for (const compression of compressions) keys.add(keyOf({ plan, take, segment: 0, file, compression }));
   }
   return [...keys.difference(named)];
 }

@@ -96,7 +96,10 @@ async function runWorkers(count: number, from: number, end: number, tally: Tally
     values.seconds === undefined ? Number.POSITIVE_INFINITY : performance.now() + Number(values.seconds) * 1000;
   const workers = Array.from({ length: count }, (_, index) => {
     const workerData: BatchWork = { from: from + index, end, every: count, leaks: values.leaks };
-    return new Worker(new URL('worker.ts', import.meta.url), { workerData });
+    return new Worker(new URL('worker.ts', import.meta.url), {
+      workerData,
+      resourceLimits: { maxYoungGenerationSizeMb: 64 },
+    });
   });
   await Promise.all(
     workers.map(
