@@ -11,7 +11,7 @@ import type { Pipeline } from '../pipelines/define.ts';
 import { heldBySinks } from '../uploads/wake.ts';
 import { nowMs, type RefreshDeps } from './deps.ts';
 import { isWholeJob } from './job-children.ts';
-import { orphansOfMarks } from './orphans.ts';
+import { childNodes, orphansOfMarks } from './orphans.ts';
 import { ShownSince } from './shown-since.ts';
 
 /**
@@ -25,7 +25,7 @@ export async function collectGarbage(pipeline: Pipeline, deps: RefreshDeps, outO
   if (newest === undefined) return 0;
   // What a sink has applied is where its next difference begins, so it counts as kept.
   const upTo = Math.min(newest, await heldBySinks(pipeline, deps));
-  const collector = new Collector(pipeline.name, upTo, deps);
+  const collector = new Collector(pipeline, upTo, deps);
   for await (const key of deps.objects.list(garbagePrefix(pipeline.name))) {
     if (runOfGarbageKey(key) > upTo || outOfTime()) break;
     await collector.carryOutList(key);
@@ -54,6 +54,8 @@ interface Named {
 
 class Collector {
   readonly #pipeline: string;
+  /** What was removed from the source stays. */
+  readonly #keeps: boolean;
   /** Every manifest that is kept is of this run or a later one. */
   readonly #upTo: number;
   readonly #deps: RefreshDeps;
@@ -65,8 +67,9 @@ class Collector {
   readonly #ended: string[] = [];
   deleted = 0;
 
-  constructor(pipeline: string, upTo: number, deps: RefreshDeps) {
+  constructor({ name: pipeline, onRemove }: Pipeline, upTo: number, deps: RefreshDeps) {
     this.#pipeline = pipeline;
+    this.#keeps = onRemove === 'keep';
     this.#upTo = upTo;
     this.#deps = deps;
     this.#shownSince = new ShownSince(pipeline, deps);
@@ -205,9 +208,23 @@ class Collector {
     const node = await this.#deps.nodes.get(this.#pipeline, id);
     if (node?.layout.id === layout) return;
     for (let shard = 0; shard < shards; shard++) {
-      await this.#deps.partitions.removeShard({ pipeline: this.#pipeline, node: id, layout, shard });
+      const key: ShardKey = { pipeline: this.#pipeline, node: id, layout, shard };
+      await this.#strays(key);
+      await this.#deps.partitions.removeShard(key);
     }
     await this.#deps.nodes.removeLayout(this.#pipeline, id, layout);
+  }
+
+  /** What a planner wrote to a layout that another one replaced meanwhile: no copy of it was made. */
+  async #strays(key: ShardKey): Promise<void> {
+    const carried = (await this.#deps.nodes.shard(key))?.carried;
+    const strays: PartitionRecord[] = [];
+    for await (const item of this.#deps.partitions.all(key)) {
+      if (carried === undefined || item.plan > carried) strays.push(item);
+    }
+    const context = { carried, keepsProgress: () => false };
+    const objects = this.#keeps ? [] : await orphansOfMarks(key, strays, context, this.#deps);
+    for (const garbage of [...childNodes(key, strays, this.#keeps), ...objects]) await this.#carryOut(garbage);
   }
 
   async #isNamed({

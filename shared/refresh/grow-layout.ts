@@ -9,15 +9,25 @@ const COPY_BATCH = 500;
 
 /**
  * Copies the items of a layout that has become too small to keys of this listing's own. Nobody reads the copies until the plan
- * that names their layout opens; if it does not, they are garbage.
+ * that names their layout opens; if it does not, they are garbage. What was there before is garbage even if it was empty: a
+ * slower planner may still write to it.
  */
-export async function copyItems(task: NodeTask, present: Layout, layout: Layout, deps: RefreshDeps): Promise<void> {
+export async function replaceLayout(task: NodeTask, present: Layout, layout: Layout, deps: RefreshDeps): Promise<void> {
   const { pipeline, id: node, run } = task;
   await writeGarbage(deps.objects, pipeline.name, run, [
     { kind: 'layout', node, layout: layout.id, shards: layout.shards },
     { kind: 'layout', node, layout: present.id, shards: present.shards },
     { kind: 'manifests', node, keys: [...task.shards.values()].flatMap(({ part }) => (part ? [part] : [])) },
   ]);
+  if (layout.from) await copyItems(task, present, layout, deps);
+}
+
+async function copyItems(
+  { pipeline, id: node }: NodeTask,
+  present: Layout,
+  layout: Layout,
+  deps: RefreshDeps,
+): Promise<void> {
   const base = { pipeline: pipeline.name, node };
   const to = ({ name }: PartitionRecord): ShardKey => ({
     ...base,

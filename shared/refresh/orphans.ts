@@ -81,9 +81,14 @@ export function droppedNodes<L extends ListedChild>(
     ...settled.flatMap(({ item, action }) => (action === 'gone' || action === 'delete' ? [item] : [])),
     ...children.flatMap(({ item, anew }) => (item && anew ? [item] : [])),
   ];
-  return dropped.flatMap(({ name, kind, child, previous }) => {
+  return childNodes(key, dropped, keepsObjects);
+}
+
+/** The nodes below these items, as garbage. */
+export function childNodes(key: ShardKey, items: readonly PartitionRecord[], keepsObjects: boolean): Garbage[] {
+  const keeps = keepsObjects ? { keepsObjects } : {};
+  return items.flatMap(({ name, kind, child, previous }) => {
     if (!child) return [];
-    const keeps = keepsObjects ? { keepsObjects } : {};
     if (kind !== 'job') return [{ kind: 'node' as const, parent: key.node, name, node: child, ...keeps }];
     return [child, ...(previous ? [previous] : [])].map((node) => ({ ...jobGarbage(key, name, node), ...keeps }));
   });

@@ -7,7 +7,7 @@ import { compare, isDue, type ShardChange } from './compare.ts';
 import { Completion } from './completion.ts';
 import { guardRemoval } from './delete-guard.ts';
 import { PlanSupersededError, type RefreshDeps } from './deps.ts';
-import { copyItems } from './grow-layout.ts';
+import { replaceLayout } from './grow-layout.ts';
 import { forcing, type NodeTask } from './node-task.ts';
 import { planShard } from './plan-shard.ts';
 
@@ -48,7 +48,7 @@ export async function planFolder(
 
   if (changes.every(({ agrees, nodes }) => agrees && nodes === 0) && (await openUnchanged(task, layout, deps)))
     return undefined;
-  if (layout !== present && layout.from) await copyItems(task, present, layout, deps);
+  if (layout !== present && node) await replaceLayout(task, present, layout, deps);
   const plan = await open(task, listing, layout, lease, deps);
   if (!plan) return undefined;
   deps.log.debug('plan opened', {
