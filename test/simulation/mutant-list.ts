@@ -248,4 +248,18 @@ export const MUTANTS: readonly Mutant[] = [
     line: "const isSame = fingerprint !== '' && progress?.fingerprint === fingerprint;",
     becomes: 'const isSame = progress?.fingerprint === fingerprint;',
   },
+  {
+    name: 'layout forgotten that a slower planner still writes to',
+    leaks: true,
+    file: 'refresh/plan-folder.ts',
+    line: 'if (layout !== present && node)',
+    becomes: 'if (layout !== present && layout.from)',
+  },
+  {
+    name: 'nodes and objects of a replaced layout forgotten',
+    leaks: true,
+    file: 'refresh/collect.ts',
+    line: 'await this.#strays(key);',
+    becomes: '',
+  },
 ];
