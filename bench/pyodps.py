@@ -1,6 +1,7 @@
-"""The vendor's client at the same work: pyodps.py SERVER copy|arrow|ndjson|write TABLE FILE SPLIT_ROWS prints seconds and rows."""
+"""The vendor's client at the same work: pyodps.py SERVER copy|hashed|arrow|ndjson|write TABLE FILE SPLIT_ROWS prints seconds and rows."""
 import base64
 import datetime
+import hashlib
 import json
 import os
 import sys
@@ -33,17 +34,25 @@ def each_batch(split):
         yield batch
 
 
-def copy():
+def copy(hashes=()):
     """The stream as it comes."""
     rows = 0
     for at, split in enumerate(splits()):
         with open(f"{path}-{at}", "wb") as file:
             stream = client.read_rows_stream(**split)
+            sums = [new() for new in hashes]
             while chunk := stream.read(1 << 20):
                 file.write(chunk)
+                for one in sums:
+                    one.update(chunk)
             os.fsync(file.fileno())
         rows += split["row_count"]
     return rows
+
+
+def hashed():
+    """The same, with what a landing records of each object: the SHA-256 of its bytes."""
+    return copy([hashlib.sha256])
 
 
 def arrow():
@@ -95,6 +104,6 @@ def write():
 
 
 began, cpu = time.perf_counter(), time.process_time()
-count = dict(copy=copy, arrow=arrow, ndjson=ndjson, write=write)[what]()
+count = dict(copy=copy, hashed=hashed, arrow=arrow, ndjson=ndjson, write=write)[what]()
 seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
 print(json.dumps({"seconds": seconds, "cpuSeconds": cpu, "rows": count}))

@@ -117,11 +117,12 @@ const PYTHON =
   fileURLToPath(new URL('../../.venv-peers/maxcompute/bin/python', import.meta.url));
 
 const COPY = 'PyODPS copying the stream';
+const HASHED = 'PyODPS copying and hashing it';
 const ARROW = 'PyODPS’s Arrow reader';
 const NDJSON = 'PyODPS and json.dumps';
 const WRITE = 'PyODPS writing';
 
-const pyodps = (name: string, what: 'copy' | 'arrow' | 'ndjson' | 'write', table: string): Peer => ({
+const pyodps = (name: string, what: 'copy' | 'hashed' | 'arrow' | 'ndjson' | 'write', table: string): Peer => ({
   name,
   missing: async () =>
     existsSync(PYTHON) ? undefined : 'PyODPS is not installed: npm run test:peers -- maxcompute does that',
@@ -157,9 +158,10 @@ export const maxComputeRead: BenchCase = {
   notes,
   prepare,
   measure: (folder) => landed(folder, undefined),
-  peers: [pyodps(COPY, 'copy', TABLE), pyodps(ARROW, 'arrow', TABLE)],
+  peers: [pyodps(COPY, 'copy', TABLE), pyodps(HASHED, 'hashed', TABLE), pyodps(ARROW, 'arrow', TABLE)],
   compare: (own, peers) => ({
     ...ratio(own, peers[COPY], 'ratioToCopy'),
+    ...ratio(own, peers[HASHED], 'ratioToHashedCopy'),
     ...ratio(own, peers[ARROW], 'ratioToArrowReader'),
   }),
 };
