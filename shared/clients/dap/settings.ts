@@ -1,8 +1,11 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { type Clock, systemClock } from '../../core/clock.ts';
-import { type Logger, silentLogger } from '../../core/logger.ts';
-import type { Sleep } from '../transport/abort.ts';
 import type { Fetch } from '../transport/reply.ts';
+import {
+  SettingChecks,
+  type Surroundings,
+  type SurroundingsOptions,
+  surroundingsOf,
+  withoutSlashAtEnd,
+} from '../transport/settings.ts';
 import { Credentials, DEFAULT_TOKEN_SKEW_SECONDS } from './auth.ts';
 import { DapClientError } from './errors.ts';
 import { DEFAULT_RATE_LIMITS, type RateLimiter, type RateLimits } from './rate-limit.ts';
@@ -10,7 +13,7 @@ import { DEFAULT_RETRY, type RetryPolicy } from './retry.ts';
 
 export const DEFAULT_BASE_URL = 'https://api-gateway.instructure.com';
 
-export interface DapClientOptions {
+export interface DapClientOptions extends SurroundingsOptions {
   /** Default: `DAP_API_URL` of `env`, else the public service. */
   readonly baseUrl?: string | undefined;
   /** Asked whenever a token is needed, about once an hour. Default: `DAP_CLIENT_ID` and `DAP_CLIENT_SECRET` of `env`. */
@@ -44,18 +47,13 @@ export interface DapClientOptions {
   readonly requestTimeoutMs?: number | undefined;
   /** A download without a byte for so long is broken off and resumed, milliseconds. Default 2 minutes. */
   readonly idleTimeoutMs?: number | undefined;
-  readonly userAgent?: string | undefined;
   readonly fetch?: Fetch | undefined;
-  readonly clock?: Clock | undefined;
-  readonly sleep?: Sleep | undefined;
-  /** From 0 to below 1: for jitter and the trace id. */
-  readonly random?: (() => number) | undefined;
-  /** Is told no secret, token or URL. Default: says nothing. */
-  readonly logger?: Logger | undefined;
 }
 
+const checks = new SettingChecks((message) => new DapClientError(message));
+
 /** The options, complete and checked. */
-export interface Settings {
+export interface Settings extends Surroundings {
   /** Without a slash at its end. */
   readonly baseUrl: string;
   readonly credentials: () => Credentials | Promise<Credentials>;
@@ -74,12 +72,7 @@ export interface Settings {
   readonly rateLimiter: RateLimiter | undefined;
   readonly requestTimeoutMs: number;
   readonly idleTimeoutMs: number;
-  readonly userAgent: string;
   readonly fetch: Fetch;
-  readonly clock: Clock;
-  readonly sleep: Sleep;
-  readonly random: () => number;
-  readonly logger: Logger;
 }
 
 /**
@@ -90,28 +83,26 @@ export function settingsOf(options: DapClientOptions): Settings {
   const { env = {} } = options;
   const prefix = trimSlashes(options.apiPathPrefix ?? '');
   return {
-    baseUrl: baseUrlOf(options.baseUrl ?? (env.DAP_API_URL || DEFAULT_BASE_URL)),
+    ...surroundingsOf(options),
+    baseUrl: withoutSlashAtEnd(
+      checks.url('the base URL (DAP_API_URL)', options.baseUrl ?? (env.DAP_API_URL || DEFAULT_BASE_URL)),
+    ),
     credentials: credentialsOf(options),
     apiRoot: prefix === '' ? '/dap' : `/dap/${prefix}`,
     scope: options.scope,
-    pollMinMs: atLeast(1, 'pollMinMs', options.pollMinMs ?? 5000),
-    pollMaxMs: atLeast(1, 'pollMaxMs', options.pollMaxMs ?? 60_000),
-    expiryGuardSeconds: atLeast(0, 'expiryGuardSeconds', options.expiryGuardSeconds ?? 30),
-    tokenSkewSeconds: atLeast(0, 'tokenSkewSeconds', options.tokenSkewSeconds ?? DEFAULT_TOKEN_SKEW_SECONDS),
-    downloadConcurrency: whole('downloadConcurrency', options.downloadConcurrency ?? 4),
-    tradeBatch: whole('tradeBatch', options.tradeBatch ?? 50),
+    pollMinMs: checks.atLeast(1, 'pollMinMs', options.pollMinMs ?? 5000),
+    pollMaxMs: checks.atLeast(1, 'pollMaxMs', options.pollMaxMs ?? 60_000),
+    expiryGuardSeconds: checks.atLeast(0, 'expiryGuardSeconds', options.expiryGuardSeconds ?? 30),
+    tokenSkewSeconds: checks.atLeast(0, 'tokenSkewSeconds', options.tokenSkewSeconds ?? DEFAULT_TOKEN_SKEW_SECONDS),
+    downloadConcurrency: checks.whole('downloadConcurrency', options.downloadConcurrency ?? 4),
+    tradeBatch: checks.whole('tradeBatch', options.tradeBatch ?? 50),
     verifyDownloads: options.verifyDownloads ?? true,
     retry: options.retry ?? DEFAULT_RETRY,
     rateLimits: { ...DEFAULT_RATE_LIMITS, ...options.rateLimits },
     rateLimiter: options.rateLimiter,
-    requestTimeoutMs: atLeast(1, 'requestTimeoutMs', options.requestTimeoutMs ?? 1_800_000),
-    idleTimeoutMs: atLeast(1, 'idleTimeoutMs', options.idleTimeoutMs ?? 120_000),
-    userAgent: options.userAgent ?? 'landfall',
+    requestTimeoutMs: checks.atLeast(1, 'requestTimeoutMs', options.requestTimeoutMs ?? 1_800_000),
+    idleTimeoutMs: checks.atLeast(1, 'idleTimeoutMs', options.idleTimeoutMs ?? 120_000),
     fetch: options.fetch ?? ((url, init) => fetch(url, init)),
-    clock: options.clock ?? systemClock,
-    sleep: options.sleep ?? (async (ms, signal) => delay(ms, undefined, { signal })),
-    random: options.random ?? Math.random,
-    logger: options.logger ?? silentLogger,
   };
 }
 
@@ -121,27 +112,6 @@ function credentialsOf({ credentials, env = {} }: DapClientOptions): Settings['c
   return () => known;
 }
 
-function baseUrlOf(text: string): string {
-  const url = URL.parse(text);
-  if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    throw new DapClientError('the base URL (DAP_API_URL) must be an absolute URL of http or https');
-  }
-  if (url.username || url.password || url.search || url.hash) {
-    throw new DapClientError('the base URL (DAP_API_URL) must have no user, password, query or fragment');
-  }
-  return url.href.replace(/\/+$/, '');
-}
-
 function trimSlashes(text: string): string {
   return text.replace(/^\/+|\/+$/g, '');
-}
-
-function whole(name: string, value: number): number {
-  if (Number.isInteger(value) && value >= 1) return value;
-  throw new DapClientError(`${name} must be a whole number of at least 1, got ${value}`);
-}
-
-function atLeast(least: number, name: string, value: number): number {
-  if (value >= least) return value;
-  throw new DapClientError(`${name} must be at least ${least}, got ${value}`);
 }

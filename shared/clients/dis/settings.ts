@@ -1,14 +1,11 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { type Clock, systemClock } from '../../core/clock.ts';
-import { type Logger, silentLogger } from '../../core/logger.ts';
-import type { Sleep } from '../transport/abort.ts';
 import type { Fetch } from '../transport/reply.ts';
+import { SettingChecks, type Surroundings, type SurroundingsOptions, surroundingsOf } from '../transport/settings.ts';
 import { type Credentials, credentialsOfEnv } from './credentials.ts';
 import { InvalidCredentialsError, InvalidSettingError } from './errors.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from './retry.ts';
 import { ALGORITHMS, type Algorithm } from './sign.ts';
 
-export interface DisClientOptions {
+export interface DisClientOptions extends SurroundingsOptions {
   /**
    * Such as `https://dis.eu-de.otc.t-systems.com`; may end in `/v2/` and the project id. Default: `DIS_ENDPOINT` of `env`,
    * else that of the token's catalog, else that of the region.
@@ -33,20 +30,15 @@ export interface DisClientOptions {
   readonly retry?: RetryPolicy | undefined;
   /** A request without an answer for so long is given up, milliseconds. Default 60,000. */
   readonly readTimeoutMs?: number | undefined;
-  readonly userAgent?: string | undefined;
   readonly fetch?: Fetch | undefined;
-  readonly clock?: Clock | undefined;
-  readonly sleep?: Sleep | undefined;
-  /** From 0 to below 1: for jitter. */
-  readonly random?: (() => number) | undefined;
-  /** Is told no secret and no data. Default: says nothing. */
-  readonly logger?: Logger | undefined;
 }
 
 export type RecordFormat = 'json' | 'protobuf';
 
+const checks = new SettingChecks((message) => new InvalidSettingError(message));
+
 /** The options, complete and checked. */
-export interface Settings {
+export interface Settings extends Surroundings {
   /** Without a slash at its end; undefined if the token's catalog tells it. */
   readonly endpoint: string | undefined;
   readonly projectId: string | undefined;
@@ -56,12 +48,7 @@ export interface Settings {
   readonly recordFormat: RecordFormat;
   readonly retry: RetryPolicy;
   readonly readTimeoutMs: number;
-  readonly userAgent: string;
   readonly fetch: Fetch;
-  readonly clock: Clock;
-  readonly sleep: Sleep;
-  readonly random: () => number;
-  readonly logger: Logger;
 }
 
 /**
@@ -74,20 +61,20 @@ export function settingsOf(options: DisClientOptions): Settings {
   const { endpoint, projectId } = given === undefined ? {} : endpointOf(given);
   const region = options.region ?? (env.DIS_REGION || regionOf(endpoint));
   return {
+    ...surroundingsOf(options),
     endpoint,
     projectId: projectIdOf(options.projectId ?? (env.DIS_PROJECT_ID || projectId)),
     region,
     credentials: credentialsOf(options),
-    signatureAlgorithm: choice('signatureAlgorithm', options.signatureAlgorithm ?? 'SDK-HMAC-SHA256', ALGORITHMS),
-    recordFormat: choice('recordFormat', options.recordFormat ?? 'json', ['json', 'protobuf']),
+    signatureAlgorithm: checks.choice(
+      'signatureAlgorithm',
+      options.signatureAlgorithm ?? 'SDK-HMAC-SHA256',
+      ALGORITHMS,
+    ),
+    recordFormat: checks.choice('recordFormat', options.recordFormat ?? 'json', ['json', 'protobuf']),
     retry: options.retry ?? DEFAULT_RETRY,
-    readTimeoutMs: atLeast(1, 'readTimeoutMs', options.readTimeoutMs ?? 60_000),
-    userAgent: options.userAgent ?? 'landfall',
+    readTimeoutMs: checks.atLeast(1, 'readTimeoutMs', options.readTimeoutMs ?? 60_000),
     fetch: options.fetch ?? ((url, init) => fetch(url, init)),
-    clock: options.clock ?? systemClock,
-    sleep: options.sleep ?? (async (ms, signal) => delay(ms, undefined, { signal })),
-    random: options.random ?? Math.random,
-    logger: options.logger ?? silentLogger,
   };
 }
 
@@ -107,16 +94,9 @@ export function endpointOfRegion(region: string): string {
 
 /** A catalog's address ends in `/v2/` and the project. */
 function endpointOf(text: string): { readonly endpoint?: string; readonly projectId?: string | undefined } {
-  const url = URL.parse(text);
-  if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    throw new InvalidSettingError('the endpoint (DIS_ENDPOINT) must be an absolute URL of http or https');
-  }
+  const url = checks.url('the endpoint (DIS_ENDPOINT)', text);
   const path = /^(?:\/v2\/([\w-]+))?\/?$/.exec(url.pathname);
-  if (url.username || url.password || url.search || url.hash || !path) {
-    throw new InvalidSettingError(
-      'the endpoint (DIS_ENDPOINT) must have no user, password, query or fragment, and no path but /v2/ and a project id',
-    );
-  }
+  if (!path) throw new InvalidSettingError('the endpoint (DIS_ENDPOINT) must have no path but /v2/ and a project id');
   return { endpoint: url.origin, projectId: path[1] };
 }
 
@@ -129,14 +109,4 @@ function regionOf(endpoint: string | undefined): string | undefined {
 function projectIdOf(projectId: string | undefined): string | undefined {
   if (projectId === undefined || /^[\w-]{1,64}$/.test(projectId)) return projectId;
   throw new InvalidSettingError('the project id (DIS_PROJECT_ID) must be 1 to 64 of A-Z a-z 0-9 - _');
-}
-
-function atLeast(least: number, name: string, value: number): number {
-  if (value >= least) return value;
-  throw new InvalidSettingError(`${name} must be at least ${least}, got ${value}`);
-}
-
-function choice<T extends string>(name: string, value: T, choices: readonly T[]): T {
-  if (choices.includes(value)) return value;
-  throw new InvalidSettingError(`${name} must be one of ${choices.join(', ')}, got ${JSON.stringify(value)}`);
 }

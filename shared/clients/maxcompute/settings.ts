@@ -1,14 +1,17 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { type Clock, systemClock } from '../../core/clock.ts';
-import { type Logger, silentLogger } from '../../core/logger.ts';
-import type { Sleep } from '../transport/abort.ts';
+import {
+  SettingChecks,
+  type Surroundings,
+  type SurroundingsOptions,
+  surroundingsOf,
+  withoutSlashAtEnd,
+} from '../transport/settings.ts';
 import type { ApplicationKey, Credentials } from './auth/accounts.ts';
 import { InvalidCredentialsError, InvalidRequestError } from './client-errors.ts';
 import { DEFAULT_API_VERSION, WriteMode } from './enums.ts';
 import { type Fetch, nodeFetch } from './http.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from './retry.ts';
 
-export interface MaxComputeClientOptions {
+export interface MaxComputeClientOptions extends SurroundingsOptions {
   /**
    * Keys, temporary keys or a bearer token; or where to get them, asked again before they end. Default: `ODPS_BEARER_TOKEN`,
    * or `ALIBABA_CLOUD_ACCESS_KEY_ID` and `ALIBABA_CLOUD_ACCESS_KEY_SECRET`, of `env`, with `ALIBABA_CLOUD_SECURITY_TOKEN` if it is there.
@@ -43,14 +46,7 @@ export interface MaxComputeClientOptions {
   readonly connectTimeoutMs?: number | undefined;
   /** A reply, or a body, without a byte for so long counts as broken, milliseconds. Default 2 minutes. */
   readonly idleTimeoutMs?: number | undefined;
-  readonly userAgent?: string | undefined;
   readonly fetch?: Fetch | undefined;
-  readonly clock?: Clock | undefined;
-  readonly sleep?: Sleep | undefined;
-  /** From 0 to below 1, for jitter. */
-  readonly random?: (() => number) | undefined;
-  /** Is told no secret or token. Default: says nothing. */
-  readonly logger?: Logger | undefined;
   /** Told before a call is sent again. */
   readonly onRetry?: ((retry: RetryEvent) => void) | undefined;
 }
@@ -63,8 +59,10 @@ export interface RetryEvent {
   readonly error: unknown;
 }
 
+const checks = new SettingChecks((message) => new InvalidRequestError(message));
+
 /** The options, complete and checked. */
-export interface Settings {
+export interface Settings extends Surroundings {
   readonly credentials: Credentials | (() => Credentials | Promise<Credentials>);
   readonly project: string;
   /** Without a slash at its end. */
@@ -81,12 +79,7 @@ export interface Settings {
   readonly writeMode: WriteMode;
   readonly retry: RetryPolicy;
   readonly idleTimeoutMs: number;
-  readonly userAgent: string;
   readonly fetch: Fetch;
-  readonly clock: Clock;
-  readonly sleep: Sleep;
-  readonly random: () => number;
-  readonly logger: Logger;
   readonly onRetry: (retry: RetryEvent) => void;
 }
 
@@ -104,11 +97,14 @@ export function settingsOf(options: MaxComputeClientOptions): Settings {
     );
   }
   return {
+    ...surroundingsOf(options),
     credentials: options.credentials ?? credentialsOf(env),
     project: named('project (ODPS_PROJECT_NAME)', options.project ?? env.ODPS_PROJECT_NAME),
-    endpoint: endpoint === undefined ? undefined : endpointOf('endpoint (ODPS_ENDPOINT)', endpoint),
+    endpoint: endpoint === undefined ? undefined : withoutSlashAtEnd(checks.url('endpoint (ODPS_ENDPOINT)', endpoint)),
     tunnelEndpoint:
-      tunnelEndpoint === undefined ? undefined : endpointOf('tunnelEndpoint (ODPS_TUNNEL_ENDPOINT)', tunnelEndpoint),
+      tunnelEndpoint === undefined
+        ? undefined
+        : withoutSlashAtEnd(checks.url('tunnelEndpoint (ODPS_TUNNEL_ENDPOINT)', tunnelEndpoint)),
     region: options.region ?? (env.ODPS_REGION_NAME || undefined),
     v4Prefix: options.v4Prefix,
     application: options.application,
@@ -119,13 +115,8 @@ export function settingsOf(options: MaxComputeClientOptions): Settings {
     apiVersion: apiVersionOf(options.apiVersion ?? DEFAULT_API_VERSION),
     writeMode: options.writeMode ?? WriteMode.BATCH,
     retry: options.retry ?? DEFAULT_RETRY,
-    idleTimeoutMs: atLeast(1, 'idleTimeoutMs', options.idleTimeoutMs ?? 120_000),
-    userAgent: options.userAgent ?? 'landfall',
-    fetch: options.fetch ?? nodeFetch(atLeast(1, 'connectTimeoutMs', options.connectTimeoutMs ?? 10_000)),
-    clock: options.clock ?? systemClock,
-    sleep: options.sleep ?? (async (ms, signal) => delay(ms, undefined, { signal })),
-    random: options.random ?? Math.random,
-    logger: options.logger ?? silentLogger,
+    idleTimeoutMs: checks.atLeast(1, 'idleTimeoutMs', options.idleTimeoutMs ?? 120_000),
+    fetch: options.fetch ?? nodeFetch(checks.atLeast(1, 'connectTimeoutMs', options.connectTimeoutMs ?? 10_000)),
     onRetry: options.onRetry ?? (() => {}),
   };
 }
@@ -149,23 +140,7 @@ export function named(what: string, name: string | undefined): string {
   return name;
 }
 
-function endpointOf(what: string, text: string): string {
-  const url = URL.parse(text);
-  if (!url || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    throw new InvalidRequestError(`${what} must be an absolute URL of http or https`);
-  }
-  if (url.username || url.password || url.search || url.hash) {
-    throw new InvalidRequestError(`${what} must have no user, password, query or fragment`);
-  }
-  return url.href.replace(/\/+$/, '');
-}
-
 function apiVersionOf(version: string): string {
   if (/^\d{1,4}$/.test(version)) return version;
   throw new InvalidRequestError(`apiVersion must be a whole number, got ${JSON.stringify(version)}`);
-}
-
-function atLeast(least: number, name: string, value: number): number {
-  if (value >= least) return value;
-  throw new InvalidRequestError(`${name} must be at least ${least}, got ${value}`);
 }
