@@ -1,7 +1,8 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { AccessToken, Credentials, DapClient } from '../../../../shared/clients/dap/index.ts';
-import { CLIENT_ID, envelope, failure, json, jwt, SECRET, socketError, tokenReply, World } from './harness.ts';
+import { failure, socketError } from '../../../support/client-calls.ts';
+import { CLIENT_ID, envelope, json, jwt, SECRET, tokenReply, World } from './harness.ts';
 
 const tables = json({ tables: ['users'] });
 

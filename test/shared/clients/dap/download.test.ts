@@ -5,7 +5,8 @@ import { inspect } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { DownloadProgress } from '../../../../shared/clients/dap/index.ts';
-import { collect, failure, json, scratch, socketError, World } from './harness.ts';
+import { collect, failure, scratch, socketError } from '../../../support/client-calls.ts';
+import { json, World } from './harness.ts';
 import { current, pathOf, SIGNATURE, signedUrl, storageWorld, store, useStorage } from './storage-world.ts';
 
 const lines = Array.from(

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { startDapServer } from '../../../../local/servers/dap/server.ts';
-import { scratch } from './harness.ts';
+import { scratch } from '../../../support/client-calls.ts';
 
 it('the example of docs/dap.md runs as it is written', async () => {
   const page = await readFile(new URL('../../../../docs/dap.md', import.meta.url), 'utf8');

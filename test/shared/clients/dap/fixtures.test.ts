@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DapSession, IncrementalQuery, SnapshotQuery } from '../../../../shared/clients/dap/index.ts';
-import { collect, type Exchange, exchange, exchanges, failure, responseOf, tokenReply, World } from './harness.ts';
+import { collect, failure } from '../../../support/client-calls.ts';
+import { type Exchange, exchange, exchanges, responseOf, tokenReply, World } from './harness.ts';
 
 /** Gives the reply of an exchange and checks the request on the way. */
 function worldOf({ request, reply }: Exchange, options = {}): World {

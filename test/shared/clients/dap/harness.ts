@@ -1,15 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, expect } from 'vitest';
 import {
   Credentials,
   DapClient,
   type DapClientOptions,
   type DapSession,
 } from '../../../../shared/clients/dap/index.ts';
-import { FakeClock } from '../../../support/fake-clock.ts';
+import { FakeSurroundings } from '../../../support/client-calls.ts';
 
 /** One request and its reply, as test/fixtures/dap/README.md describes them. */
 export interface Exchange {
@@ -84,10 +80,10 @@ export const tokenReply = (token = jwt('2100-01-01T00:00:00Z')): FixtureReply =>
 
 /** A session whose every answer a test decides, with a clock that only sleeping moves. */
 export class World {
-  readonly clock = new FakeClock(START);
+  readonly #surroundings = new FakeSurroundings(START);
+  readonly clock = this.#surroundings.clock;
   readonly sent: Sent[] = [];
-  /** Milliseconds of each sleep, in order. */
-  readonly slept: number[] = [];
+  readonly slept = this.#surroundings.slept;
   readonly session: DapSession;
   readonly #answers: Answers;
 
@@ -99,11 +95,7 @@ export class World {
       clock: this.clock.clock,
       random: () => 0,
       fetch: (url, init) => this.#fetch(url, init),
-      sleep: async (ms, signal) => {
-        signal.throwIfAborted();
-        this.slept.push(ms);
-        this.clock.advance(ms);
-      },
+      sleep: this.#surroundings.sleep,
       ...options,
     }).open();
   }
@@ -147,35 +139,3 @@ export const envelope = (type: string, message = '', more: object = {}) => ({
 
 export const notFound = (kind: string, id = 'x') =>
   json(envelope('ObjectNotFound', 'It does not exist.', { id, kind }), 404);
-
-/** An error as undici makes it: the code is in the cause. */
-export function socketError(code: string, message = 'fetch failed'): TypeError {
-  return new TypeError(message, { cause: Object.assign(new Error(code), { code }) });
-}
-
-export async function failure(promise: Promise<unknown>): Promise<Error & Record<string, unknown>> {
-  const error = await promise.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  expect(error).toBeInstanceOf(Error);
-  return error as Error & Record<string, unknown>;
-}
-
-export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = [];
-  for await (const item of items) all.push(item);
-  return all;
-}
-
-/** A folder of its own for each test that asks. */
-export async function scratch(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'landfall-dap-'));
-  folders.push(folder);
-  return folder;
-}
-
-const folders: string[] = [];
-afterEach(async () => {
-  for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
-});

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { isAboutToExpire, isTerminal, pollDelayMs } from '../../../../shared/clients/dap/index.ts';
-import { type Answer, envelope, failure, json, notFound, START, script, World } from './harness.ts';
+import { failure } from '../../../support/client-calls.ts';
+import { type Answer, envelope, json, notFound, START, script, World } from './harness.ts';
 
 const FREE = { rateLimits: { start: Infinity } };
 const JOB = '5f0f6c1e-8f2b-4a8e-9a0c-2d7d2b6a1f10';

@@ -12,7 +12,7 @@ import {
   readJsonLines,
   readTable,
 } from '../../../../shared/clients/dap/index.ts';
-import { collect, failure, scratch } from './harness.ts';
+import { collect, failure, scratch } from '../../../support/client-calls.ts';
 
 /** A session on the local server; its clock is the server's, and waiting moves it. */
 async function connect(serverOptions: DapServerOptions = {}, options: DapClientOptions = {}) {

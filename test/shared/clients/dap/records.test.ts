@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readJsonLines, readTable } from '../../../../shared/clients/dap/index.ts';
-import { collect, failure } from './harness.ts';
+import { collect, failure } from '../../../support/client-calls.ts';
 
 /** The bytes in pieces of a size, so that every boundary is met. */
 async function* pieces(data: string | Uint8Array, size = 3): AsyncGenerator<Uint8Array> {

@@ -2,7 +2,8 @@ import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { jsonLogger } from '../../../../shared/core/logger.ts';
 import { Redactor } from '../../../../shared/core/redaction.ts';
-import { BASE_URL, envelope, failure, json, script, socketError, World } from './harness.ts';
+import { failure, socketError } from '../../../support/client-calls.ts';
+import { BASE_URL, envelope, json, script, World } from './harness.ts';
 
 const LIST = 'GET /dap/query/canvas/table';
 const tables = json({ tables: ['users'] });

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { DapClientOptions, Query } from '../../../../shared/clients/dap/index.ts';
-import { type Answer, envelope, exchange, failure, json, notFound, type Sent, scratch, script } from './harness.ts';
+import { failure, scratch } from '../../../support/client-calls.ts';
+import { type Answer, envelope, exchange, json, notFound, type Sent, script } from './harness.ts';
 import { current, JOB, pathOf, storageWorld, store, useStorage } from './storage-world.ts';
 
 const FREE: DapClientOptions = { rateLimits: { start: Infinity, tables: Infinity } };

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { csvRecords, writeRecordsCsv } from '../../../../shared/clients/dis/index.ts';
-import { collect, failure, scratch, World } from './harness.ts';
+import { collect, failure, scratch } from '../../../support/client-calls.ts';
+import { World } from './harness.ts';
 
 async function fileOf(text: string): Promise<string> {
   const filename = join(await scratch(), 'in.csv');

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type DisServer, startDisServer } from '../../../../local/servers/dis/server.ts';
 import { type CursorStart, DisClient } from '../../../../shared/clients/dis/index.ts';
-import { failure, fixture } from './harness.ts';
+import { failure } from '../../../support/client-calls.ts';
+import { fixture } from './harness.ts';
 
 interface Semantics {
   readonly partition_range: readonly [number, number];

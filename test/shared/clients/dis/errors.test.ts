@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RefusedError } from '../../../../shared/clients/dis/index.ts';
-import { collect, failure, fixture, refusal, World } from './harness.ts';
+import { collect, failure } from '../../../support/client-calls.ts';
+import { fixture, refusal, World } from './harness.ts';
 
 /** The table of the specification's section on errors, and what its full list has besides. */
 const CLASSES: Readonly<Record<string, string>> = {

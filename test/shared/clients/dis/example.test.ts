@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 import { startDisServer } from '../../../../local/servers/dis/server.ts';
-import { scratch } from './harness.ts';
+import { scratch } from '../../../support/client-calls.ts';
 
 it('the example of docs/dis.md runs as it is written', async () => {
   const page = await readFile(new URL('../../../../docs/dis.md', import.meta.url), 'utf8');

@@ -1,11 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, expect } from 'vitest';
 import { DisClient, type DisClientOptions } from '../../../../shared/clients/dis/index.ts';
 import { unlessAborted } from '../../../../shared/clients/transport/abort.ts';
-import { FakeClock } from '../../../support/fake-clock.ts';
+import { FakeSurroundings } from '../../../support/client-calls.ts';
 
 /** A golden file, as test/fixtures/dis holds it. */
 export function fixture<T>(name: string): T {
@@ -40,10 +36,10 @@ export const TOKEN = 'a-token-of-the-project';
 
 /** A client whose every answer a test decides, with a clock that only sleeping moves. */
 export class World {
-  readonly clock = new FakeClock(START);
+  readonly #surroundings = new FakeSurroundings(START);
+  readonly clock = this.#surroundings.clock;
   readonly sent: Sent[] = [];
-  /** Milliseconds of each sleep, in order. */
-  readonly slept: number[] = [];
+  readonly slept = this.#surroundings.slept;
   readonly client: DisClient;
   readonly #answers: Answers;
 
@@ -57,11 +53,7 @@ export class World {
       clock: this.clock.clock,
       random: () => 1,
       fetch: (url, init) => this.#fetch(url, init),
-      sleep: async (ms, signal) => {
-        signal.throwIfAborted();
-        this.slept.push(ms);
-        this.clock.advance(ms);
-      },
+      sleep: this.#surroundings.sleep,
       ...options,
     });
   }
@@ -112,37 +104,5 @@ export const refusal = (code: string, message = '', status = 400): Answer => ({
   body: { errorCode: code, message },
 });
 
-/** An error as undici makes it: the code is in the cause. */
-export function socketError(code: string, message = 'fetch failed'): TypeError {
-  return new TypeError(message, { cause: Object.assign(new Error(code), { code }) });
-}
-
-export async function failure(promise: Promise<unknown>): Promise<Error & Record<string, unknown>> {
-  const error = await promise.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  expect(error).toBeInstanceOf(Error);
-  return error as Error & Record<string, unknown>;
-}
-
-export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = [];
-  for await (const item of items) all.push(item);
-  return all;
-}
-
 /** Never answers. */
 export const silence = () => new Promise<Answer>(() => undefined);
-
-/** A folder of its own for each test that asks. */
-export async function scratch(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'landfall-dis-'));
-  folders.push(folder);
-  return folder;
-}
-
-const folders: string[] = [];
-afterEach(async () => {
-  for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
-});

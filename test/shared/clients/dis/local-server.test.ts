@@ -11,7 +11,7 @@ import {
   partitionIndexOf,
   type UploadRecord,
 } from '../../../../shared/clients/dis/index.ts';
-import { collect, failure, scratch } from './harness.ts';
+import { collect, failure, scratch } from '../../../support/client-calls.ts';
 
 /** A client on the local server; its clock is the server's, and waiting moves it. */
 async function connect(serverOptions: DisServerOptions = {}, options: DisClientOptions = {}) {

@@ -12,7 +12,8 @@ import {
   type UploadDataOptions,
 } from '../../../../shared/clients/dis/index.ts';
 import { camelCase, camelKeys } from '../../../../shared/clients/dis/names.ts';
-import { collect, failure, fixture, PROJECT, scratch, World } from './harness.ts';
+import { collect, failure, scratch } from '../../../support/client-calls.ts';
+import { fixture, PROJECT, World } from './harness.ts';
 
 interface Case {
   readonly case: string;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CursorStart, DisRecord, LostRange, ReadOptions } from '../../../../shared/clients/dis/index.ts';
-import { type Answer, collect, failure, refusal, type Sent, World } from './harness.ts';
+import { collect, failure } from '../../../support/client-calls.ts';
+import { type Answer, refusal, type Sent, World } from './harness.ts';
 
 /** One partition that is read by cursors of the form `number/issued at`. */
 class FakePartition {

@@ -2,20 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { type DisClientOptions, NO_RETRY } from '../../../../shared/clients/dis/index.ts';
 import { jsonLogger } from '../../../../shared/core/logger.ts';
 import { Redactor } from '../../../../shared/core/redaction.ts';
-import {
-  type Answer,
-  collect,
-  ENDPOINT,
-  failure,
-  inTurn,
-  PROJECT,
-  refusal,
-  START,
-  silence,
-  socketError,
-  TOKEN,
-  World,
-} from './harness.ts';
+import { collect, failure, socketError } from '../../../support/client-calls.ts';
+import { type Answer, ENDPOINT, inTurn, PROJECT, refusal, START, silence, TOKEN, World } from './harness.ts';
 
 const KEYS = { accessKey: 'AKEXAMPLE', secretKey: 'a-secret-key-of-ours' };
 const stream = (more: object = {}): Answer => ({ body: { stream_name: 's', stream_id: 'x', ...more } });

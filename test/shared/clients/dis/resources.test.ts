@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { camelCase } from '../../../../shared/clients/dis/names.ts';
-import { collect, fixture, World } from './harness.ts';
+import { collect } from '../../../support/client-calls.ts';
+import { fixture, World } from './harness.ts';
 
 interface Resource {
   readonly collection_key?: string;

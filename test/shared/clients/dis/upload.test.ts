@@ -5,7 +5,8 @@ import {
   type UploadedBatch,
   type UploadRecord,
 } from '../../../../shared/clients/dis/index.ts';
-import { type Answer, collect, failure, fixture, refusal, type Sent, socketError, World } from './harness.ts';
+import { collect, failure, socketError } from '../../../support/client-calls.ts';
+import { type Answer, fixture, refusal, type Sent, World } from './harness.ts';
 
 interface Scenario {
   readonly name: string;

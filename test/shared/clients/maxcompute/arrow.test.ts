@@ -10,7 +10,8 @@ import {
   type RowValue,
   rowsOfBatch,
 } from '../../../../shared/clients/maxcompute/index.ts';
-import { collect, failure, inPieces, World } from './harness.ts';
+import { collect, failure } from '../../../support/client-calls.ts';
+import { inPieces, World } from './harness.ts';
 import { ALL_TYPES, ARROW_CASES, type ArrowCase, arrowBytes } from './rows.ts';
 
 const CHUNKS = [1, 3, 1000, 65_536];

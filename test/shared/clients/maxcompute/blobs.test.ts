@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { crc32c } from '../../../../shared/clients/maxcompute/codec/crc32c.ts';
 import { BlobWriteItem, ChecksumType, NO_RETRY } from '../../../../shared/clients/maxcompute/index.ts';
-import { collect, failure, fixture, inPieces, refusal, script, socketError, World } from './harness.ts';
+import { collect, failure, socketError } from '../../../support/client-calls.ts';
+import { fixture, inPieces, refusal, script, World } from './harness.ts';
 
 interface FrameCase {
   readonly name: string;

@@ -9,7 +9,8 @@ import {
 import { packFrameSync, unpackFramesSync } from '../../../../shared/clients/maxcompute/codec/lz4-frame.ts';
 import { Xxh32, xxh32 } from '../../../../shared/clients/maxcompute/codec/xxh32.ts';
 import { Compression, UnsupportedStreamError } from '../../../../shared/clients/maxcompute/index.ts';
-import { collect, failure, inPieces } from './harness.ts';
+import { collect, failure } from '../../../support/client-calls.ts';
+import { inPieces } from './harness.ts';
 
 /** The same numbers each time. */
 function draws(seed: number): () => number {

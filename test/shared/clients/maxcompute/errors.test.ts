@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { ERROR_OF_CODE } from '../../../../shared/clients/maxcompute/errors.ts';
 import * as maxcompute from '../../../../shared/clients/maxcompute/index.ts';
-import { failure, fixture, refusal, script, socketError, World } from './harness.ts';
+import { failure, socketError } from '../../../support/client-calls.ts';
+import { fixture, refusal, script, World } from './harness.ts';
 
 interface ErrorCase {
   readonly name: string;

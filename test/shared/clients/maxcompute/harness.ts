@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { expect } from 'vitest';
 import {
   type FetchInit,
   type FetchReply,
@@ -8,7 +7,7 @@ import {
   type RetryEvent,
   type StorageApi,
 } from '../../../../shared/clients/maxcompute/index.ts';
-import { FakeClock } from '../../../support/fake-clock.ts';
+import { collect, FakeSurroundings } from '../../../support/client-calls.ts';
 
 export function fixture<T>(file: string): T {
   const path = new URL(`../../../fixtures/maxcompute/${file}.json`, import.meta.url);
@@ -44,9 +43,10 @@ export const TARGET = 'projects.demo_project.schemas.default.tables.orders';
 
 /** A client whose every answer a test decides, with a clock that only sleeping moves. */
 export class World {
-  readonly clock = new FakeClock(START);
+  readonly #surroundings = new FakeSurroundings(START);
+  readonly clock = this.#surroundings.clock;
   readonly sent: Sent[] = [];
-  readonly slept: number[] = [];
+  readonly slept = this.#surroundings.slept;
   readonly retries: RetryEvent[] = [];
   readonly client: MaxComputeClient;
   readonly table: StorageApi;
@@ -63,11 +63,7 @@ export class World {
       clock: this.clock.clock,
       random: () => 0.5,
       fetch: (url, init) => this.#fetch(url, init),
-      sleep: async (ms, signal) => {
-        signal.throwIfAborted();
-        this.slept.push(ms);
-        this.clock.advance(ms);
-      },
+      sleep: this.#surroundings.sleep,
       onRetry: (retry) => void this.retries.push(retry),
       ...options,
     });
@@ -120,31 +116,11 @@ export function script(actions: Readonly<Record<string, readonly Answer[]>>): An
   return ({ query, path }) => left.get(query.Action ?? path)?.shift();
 }
 
-/** An error as `fetch` makes it: the code is in the cause. */
-export function socketError(code: string): TypeError {
-  return new TypeError('fetch failed', { cause: Object.assign(new Error(code), { code }) });
-}
-
 export const refusal = (status: number, Code: string, Message = 'refused', headers = {}): Reply => ({
   status,
   headers,
   json: { Code, Message },
 });
-
-export async function failure(work: Promise<unknown> | (() => unknown)): Promise<Error & Record<string, unknown>> {
-  const error = await Promise.resolve(typeof work === 'function' ? (async () => work())() : work).then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  expect(error).toBeInstanceOf(Error);
-  return error as Error & Record<string, unknown>;
-}
-
-export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = [];
-  for await (const item of items) all.push(item);
-  return all;
-}
 
 /** `{ sessionId: 1 }` as `{ session_id: 1 }`, all the way down: the names of the golden data. */
 export function snaked(value: unknown): unknown {

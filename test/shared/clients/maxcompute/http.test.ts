@@ -11,7 +11,8 @@ import {
   NO_RETRY,
   type StorageApi,
 } from '../../../../shared/clients/maxcompute/index.ts';
-import { ACCESS_ID, collect, failure, inPieces, SECRET } from './harness.ts';
+import { collect, failure } from '../../../support/client-calls.ts';
+import { ACCESS_ID, inPieces, SECRET } from './harness.ts';
 import { arrowBytes } from './rows.ts';
 
 const servers: Server[] = [];

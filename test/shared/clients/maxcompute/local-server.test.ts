@@ -18,7 +18,8 @@ import {
   SplitMode,
   type StorageApi,
 } from '../../../../shared/clients/maxcompute/index.ts';
-import { collect, failure, World } from './harness.ts';
+import { collect, failure } from '../../../support/client-calls.ts';
+import { World } from './harness.ts';
 
 const RETRY = {
   throttled: { repeats: 5, firstMs: 1, maxMs: 2 },

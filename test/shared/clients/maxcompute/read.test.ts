@@ -8,18 +8,8 @@ import {
   rowsOfBatch,
   type SplitMode,
 } from '../../../../shared/clients/maxcompute/index.ts';
-import {
-  ACCESS_ID,
-  collect,
-  failure,
-  inPieces,
-  refusal,
-  SECRET,
-  type Sent,
-  script,
-  socketError,
-  World,
-} from './harness.ts';
+import { collect, failure, socketError } from '../../../support/client-calls.ts';
+import { ACCESS_ID, inPieces, refusal, SECRET, type Sent, script, World } from './harness.ts';
 import { batchesOf, streamOf } from './rows.ts';
 
 const session = (json: object) => ({ json: { SessionId: 'rs', SessionStatus: 'NORMAL', ...json } });

@@ -9,7 +9,8 @@ import {
   schemaDifferences,
 } from '../../../../shared/clients/maxcompute/index.ts';
 import { parseDeclaredType } from '../../../../shared/clients/maxcompute/tables/declared-type.ts';
-import { failure, fixture, World } from './harness.ts';
+import { failure } from '../../../support/client-calls.ts';
+import { fixture, World } from './harness.ts';
 
 interface SchemaCase {
   readonly name: string;

@@ -7,7 +7,8 @@ import {
   stringToSign,
   v4SigningKey,
 } from '../../../../shared/clients/maxcompute/auth/signature.ts';
-import { ACCESS_ID, failure, fixture, refusal, SECRET, World } from './harness.ts';
+import { failure } from '../../../support/client-calls.ts';
+import { ACCESS_ID, fixture, refusal, SECRET, World } from './harness.ts';
 
 interface Case {
   readonly name: string;

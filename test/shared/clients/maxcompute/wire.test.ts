@@ -6,7 +6,8 @@ import {
   Compression,
   type StorageApi,
 } from '../../../../shared/clients/maxcompute/index.ts';
-import { cameled, collect, fixture, script, snaked, TARGET, World } from './harness.ts';
+import { collect } from '../../../support/client-calls.ts';
+import { cameled, fixture, script, snaked, TARGET, World } from './harness.ts';
 
 interface WireRequest {
   readonly operation: string;

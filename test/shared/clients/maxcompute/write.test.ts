@@ -2,7 +2,8 @@ import type { RecordBatch } from 'apache-arrow';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { MessageCutter } from '../../../../shared/clients/maxcompute/arrow/messages.ts';
 import { Compression, type MaxComputeClientOptions, rowsOfBatch } from '../../../../shared/clients/maxcompute/index.ts';
-import { collect, failure, inPieces, type Reply, refusal, type Sent, socketError, World } from './harness.ts';
+import { collect, failure, socketError } from '../../../support/client-calls.ts';
+import { inPieces, type Reply, refusal, type Sent, World } from './harness.ts';
 import { batchesOf, streamOf } from './rows.ts';
 
 let five: RecordBatch[];
