@@ -1,7 +1,6 @@
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
-import { InvalidInputError } from '../../../shared/core/errors.ts';
-import { type FaultRule, parseFaults } from './faults.ts';
+import { readFaultsFile } from '../common/faults-file.ts';
+import { parseFaults } from './faults.ts';
 import { type DapServerOptions, startDapServer } from './server.ts';
 
 /** Options of `landfall emulate dap`, checked for their types by the command line. */
@@ -43,19 +42,10 @@ export async function emulateDap(options: EmulateDapOptions, { print, signal }: 
   const serverOptions: DapServerOptions = {
     ...same,
     ...(refreshSeconds === undefined ? {} : { refreshMs: refreshSeconds * 1000 }),
-    ...(faults === undefined ? {} : { faults: await readFaults(faults) }),
+    ...(faults === undefined ? {} : { faults: await readFaultsFile(faults, parseFaults) }),
   };
   await using server = await startDapServer(serverOptions);
   const { url, credentials } = server;
   await print(JSON.stringify({ url, clientId: credentials.clientId, clientSecret: credentials.clientSecret }));
   if (!signal.aborted) await once(signal, 'abort');
-}
-
-async function readFaults(path: string): Promise<FaultRule[]> {
-  try {
-    return parseFaults(JSON.parse(await readFile(path, 'utf8')));
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new InvalidInputError(`faults file ${path}: ${reason}`, { cause: error });
-  }
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { CallLog } from '../common/call-log.ts';
+import { isFromHere } from '../common/from-here.ts';
 import { type ApiDeps, answer } from './api.ts';
 import type { TokenIssuer } from './auth.ts';
 import type { Call } from './call.ts';
@@ -147,9 +148,3 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
 
 /** What a rule's `kind` asks; the route itself judges the body. */
 const kindOf = (body: string): 'snapshot' | 'incremental' => (body.includes('"since"') ? 'incremental' : 'snapshot');
-
-/** Not from another machine, nor from a web page that this machine's browser shows. */
-function isFromHere({ socket, headers }: IncomingMessage): boolean {
-  const address = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
-  return headers.origin === undefined && (address === '::1' || address.startsWith('127.'));
-}

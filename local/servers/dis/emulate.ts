@@ -1,7 +1,6 @@
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
-import { InvalidInputError } from '../../../shared/core/errors.ts';
-import { type FaultRule, parseFaults } from './faults.ts';
+import { readFaultsFile } from '../common/faults-file.ts';
+import { parseFaults } from './faults.ts';
 import { startDisServer } from './server.ts';
 
 /** Options of `landfall emulate dis`, checked for their types by the command line. */
@@ -46,18 +45,9 @@ export async function emulateDis(options: EmulateDisOptions, { print, signal }: 
     ...same,
     throttle: rateLimits ?? false,
     ...(dump === undefined ? {} : { dump: /^https?:\/\//.test(dump) ? { endpoint: dump } : { folder: dump } }),
-    ...(faults === undefined ? {} : { faults: await readFaults(faults) }),
+    ...(faults === undefined ? {} : { faults: await readFaultsFile(faults, parseFaults) }),
   });
   const { projectId, accessKey, secretKey, token } = server.credentials;
   await print(JSON.stringify({ url: server.url, projectId, accessKey, secretKey, token }));
   if (!signal.aborted) await once(signal, 'abort');
-}
-
-async function readFaults(path: string): Promise<FaultRule[]> {
-  try {
-    return parseFaults(JSON.parse(await readFile(path, 'utf8')));
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new InvalidInputError(`faults file ${path}: ${reason}`, { cause: error });
-  }
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { CallLog } from '../common/call-log.ts';
+import { isFromHere } from '../common/from-here.ts';
 import { answer, type ProjectRoute } from './api/answer.ts';
 import type { Gate } from './auth.ts';
 import type { Call } from './call.ts';
@@ -166,10 +167,4 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
   }
   if (size > BODY_MAX_BYTES) return undefined;
   return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, size);
-}
-
-/** Not from another machine, nor from a web page that this machine's browser shows. */
-function isFromHere({ socket, headers }: IncomingMessage): boolean {
-  const address = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
-  return headers.origin === undefined && (address === '::1' || address.startsWith('127.'));
 }

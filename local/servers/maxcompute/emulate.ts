@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { InvalidInputError } from '../../../shared/core/errors.ts';
-import { type FaultRule, parseFaults } from './faults.ts';
+import { readFaultsFile } from '../common/faults-file.ts';
+import { parseFaults } from './faults.ts';
 import { ACTIONS } from './routes.ts';
 import { type MaxComputeServerOptions, startMaxComputeServer } from './server.ts';
 import type { Settings } from './settings.ts';
@@ -51,7 +52,7 @@ export async function emulateMaxCompute(
   const serverOptions: MaxComputeServerOptions = {
     ...same,
     ...(sql !== undefined && { sql: await readStatements(sql) }),
-    ...(faults !== undefined && { faults: await readFaults(faults) }),
+    ...(faults !== undefined && { faults: await readFaultsFile(faults, (value) => parseFaults(value, ACTIONS)) }),
     ...(readCompression !== undefined && { settings: { readCompression } }),
     ...(accessId !== undefined && accessKey !== undefined && { credentials: { accessId, accessKey } }),
   };
@@ -62,25 +63,15 @@ export async function emulateMaxCompute(
 }
 
 async function readStatements(path: string): Promise<readonly string[]> {
-  const text = await readText(path, 'statements file');
+  const text = await readText(path);
   return text.split(/;[ \t]*(?:\r?\n|$)/).filter((statement) => statement.trim() !== '');
 }
 
-async function readFaults(path: string): Promise<FaultRule[]> {
-  const text = await readText(path, 'faults file');
-  try {
-    return parseFaults(JSON.parse(text), ACTIONS);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new InvalidInputError(`faults file ${path}: ${reason}`, { cause: error });
-  }
-}
-
-async function readText(path: string, what: string): Promise<string> {
+async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw new InvalidInputError(`${what} ${path}: ${error instanceof Error ? error.message : String(error)}`, {
+    throw new InvalidInputError(`statements file ${path}: ${error instanceof Error ? error.message : String(error)}`, {
       cause: error,
     });
   }

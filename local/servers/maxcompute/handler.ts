@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { CallLog } from '../common/call-log.ts';
+import { isFromHere } from '../common/from-here.ts';
 import type { Accounts } from './auth/accounts.ts';
 import { decodedParams } from './auth/signing.ts';
 import { JsonBody } from './body.ts';
@@ -197,10 +198,4 @@ async function drain(message: IncomingMessage): Promise<void> {
   message.resume();
   if (message.readableEnded) return;
   await new Promise<void>((resolve) => message.once('end', resolve).once('close', resolve));
-}
-
-/** Not from another machine, nor from a web page that this machine's browser shows. */
-function isFromHere({ socket, headers }: IncomingMessage): boolean {
-  const address = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
-  return headers.origin === undefined && (address === '::1' || address.startsWith('127.'));
 }
