@@ -90,8 +90,8 @@ function dueReason(child: ListedChild, item: PartitionRecord, context: DiffConte
   if (landed.fingerprint !== child.fingerprint) return 'CHANGED';
   if (landed.versions !== context.versions) return 'CODE_CHANGED';
   if (landed.run === context.run) return undefined;
-  if (child.fingerprint === '' && context.emptyFingerprintChanges) return 'CHANGED';
-  return context.forced(child.name) ? 'FORCED' : undefined;
+  if (context.forced(child.name)) return 'FORCED';
+  return child.fingerprint === '' && context.emptyFingerprintChanges ? 'CHANGED' : undefined;
 }
 
 function unlistedAction(item: PartitionRecord, { unlisted }: DiffContext): Settling | undefined {

@@ -82,6 +82,13 @@ describe('a leaf that is listed', () => {
     ['CODE_CHANGED', item('a', landed()), child('a'), { versions: 'code-2' }, 'CODE_CHANGED'],
     ['FORCED', item('a', landed()), child('a'), { forced: (name) => name === 'a' }, 'FORCED'],
     [
+      'FORCED: also without a fingerprint',
+      item('a', landed('')),
+      child('a', ''),
+      { forced: () => true, emptyFingerprintChanges: true },
+      'FORCED',
+    ],
+    [
       'forced, but landed in this very run',
       item('a', landed('v1', { run: 4 })),
       child('a'),
