@@ -4,6 +4,7 @@
 export { type AwsOptions, createAws, openAws } from './backends/aws.ts';
 export type { Backend } from './backends/backend.ts';
 export { type EmbeddedOptions, openEmbedded } from './backends/embedded.ts';
+export { AddressRefusedError } from './clients/transport/addresses.ts';
 export { type AggregateOptions, aggregate } from './connectors/aggregate.ts';
 export {
   AsyncConnector,
@@ -85,7 +86,6 @@ export { type DisOptions, type DisStart, dis } from './connectors/dis/dis.ts';
 export type { Framing } from './connectors/dis/framing.ts';
 export { type FilesOptions, files } from './connectors/files/files.ts';
 export { type GoogleSheetsOptions, googleSheets } from './connectors/google-sheets/google-sheets.ts';
-export { AddressRefusedError } from './connectors/http/addresses.ts';
 export { http } from './connectors/http/http.ts';
 export type { HttpOptions } from './connectors/http/options.ts';
 export { maxcompute } from './connectors/maxcompute/maxcompute.ts';

@@ -1,4 +1,4 @@
-import { isRetryable } from '../../core/errors.ts';
+import { IngestError, isRetryable } from '../../core/errors.ts';
 import { type LosslessValue, parseLossless } from '../../core/lossless-json.ts';
 import { SilenceLimit } from '../transport/abort.ts';
 import { plainCause, readBody } from '../transport/reply.ts';
@@ -62,7 +62,7 @@ async function receive(
   } catch (error) {
     signal.throwIfAborted();
     limit.signal.throwIfAborted();
-    if (error instanceof UnparsableReplyError || error instanceof ConnectionFailedError) throw error;
+    if (error instanceof IngestError) throw error;
     throw response
       ? new ReplyTruncatedError(`${label}: the reply broke off`, { retryable: true, cause: plainCause(error) })
       : new ConnectionFailedError(`${label}: no connection (${plainCause(error).message})`, {

@@ -6,6 +6,7 @@ import {
   surroundingsOf,
   withoutSlashAtEnd,
 } from '../transport/settings.ts';
+import { webFetch } from '../transport/web-fetch.ts';
 import { Credentials, DEFAULT_TOKEN_SKEW_SECONDS } from './auth.ts';
 import { DapClientError } from './errors.ts';
 import { DEFAULT_RATE_LIMITS, type RateLimiter, type RateLimits } from './rate-limit.ts';
@@ -47,6 +48,11 @@ export interface DapClientOptions extends SurroundingsOptions {
   readonly requestTimeoutMs?: number | undefined;
   /** A download without a byte for so long is broken off and resumed, milliseconds. Default 2 minutes. */
   readonly idleTimeoutMs?: number | undefined;
+  /**
+   * Whether files may lie in a private network, as behind an interface endpoint of S3 with private names: `true` never, `false`
+   * always, by default if the base URL is in one itself. Link-local addresses are always refused.
+   */
+  readonly refusePrivateAddresses?: boolean | undefined;
   readonly fetch?: Fetch | undefined;
 }
 
@@ -82,11 +88,12 @@ export interface Settings extends Surroundings {
 export function settingsOf(options: DapClientOptions): Settings {
   const { env = {} } = options;
   const prefix = trimSlashes(options.apiPathPrefix ?? '');
+  const baseUrl = withoutSlashAtEnd(
+    checks.url('the base URL (DAP_API_URL)', options.baseUrl ?? (env.DAP_API_URL || DEFAULT_BASE_URL)),
+  );
   return {
     ...surroundingsOf(options),
-    baseUrl: withoutSlashAtEnd(
-      checks.url('the base URL (DAP_API_URL)', options.baseUrl ?? (env.DAP_API_URL || DEFAULT_BASE_URL)),
-    ),
+    baseUrl,
     credentials: credentialsOf(options),
     apiRoot: prefix === '' ? '/dap' : `/dap/${prefix}`,
     scope: options.scope,
@@ -102,9 +109,17 @@ export function settingsOf(options: DapClientOptions): Settings {
     rateLimiter: options.rateLimiter,
     requestTimeoutMs: checks.atLeast(1, 'requestTimeoutMs', options.requestTimeoutMs ?? 1_800_000),
     idleTimeoutMs: checks.atLeast(1, 'idleTimeoutMs', options.idleTimeoutMs ?? 120_000),
-    fetch: options.fetch ?? ((url, init) => fetch(url, init)),
+    fetch:
+      options.fetch ??
+      webFetch({
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+        refusePrivateAddresses: options.refusePrivateAddresses,
+        own: () => [baseUrl],
+      }),
   };
 }
+
+const CONNECT_TIMEOUT_MS = 10_000;
 
 function credentialsOf({ credentials, env = {} }: DapClientOptions): Settings['credentials'] {
   if (typeof credentials === 'function') return credentials;

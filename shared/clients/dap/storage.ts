@@ -1,5 +1,5 @@
 import { backoffMs } from '../../core/backoff.ts';
-import { isRetryable } from '../../core/errors.ts';
+import { IngestError, isRetryable } from '../../core/errors.ts';
 import { SilenceLimit } from '../transport/abort.ts';
 import { declaredBytes, parseRetryAfter, plainCause } from '../transport/reply.ts';
 import { DownloadCorruptError, DownloadError, DownloadTruncatedError } from './errors.ts';
@@ -211,6 +211,7 @@ function checkLength(link: Link, { offset, totalBytes }: Reading): void {
 function failure(error: unknown, link: Link, silence: SilenceLimit, signal: AbortSignal): unknown {
   if (signal.aborted) return signal.reason;
   if (silence.signal.aborted) return silence.signal.reason;
+  if (error instanceof IngestError) return error;
   const cause = plainCause(error);
   return new DownloadError(`${link.label}: the connection failed (${cause.message})`, {
     retryable: isRetryable(error),

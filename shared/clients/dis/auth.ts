@@ -84,6 +84,7 @@ export class Auth {
       password: { user: { name: user, password, domain: { name: domain } } },
     };
     const path = '/v3/auth/tokens';
+    this.#settings.own.add(login.iamUrl);
     const reply = await exchange(
       this.#settings,
       {

@@ -1,5 +1,6 @@
 import type { Fetch } from '../transport/reply.ts';
 import { SettingChecks, type Surroundings, type SurroundingsOptions, surroundingsOf } from '../transport/settings.ts';
+import { webFetch } from '../transport/web-fetch.ts';
 import { type Credentials, credentialsOfEnv } from './credentials.ts';
 import { InvalidCredentialsError, InvalidSettingError } from './errors.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from './retry.ts';
@@ -30,6 +31,11 @@ export interface DisClientOptions extends SurroundingsOptions {
   readonly retry?: RetryPolicy | undefined;
   /** A request without an answer for so long is given up, milliseconds. Default 60,000. */
   readonly readTimeoutMs?: number | undefined;
+  /**
+   * Whether a token's catalog may name an endpoint in a private network: `true` never, `false` always, by default if the
+   * identity service is in one itself.
+   */
+  readonly refusePrivateAddresses?: boolean | undefined;
   readonly fetch?: Fetch | undefined;
 }
 
@@ -48,6 +54,8 @@ export interface Settings extends Surroundings {
   readonly recordFormat: RecordFormat;
   readonly retry: RetryPolicy;
   readonly readTimeoutMs: number;
+  /** The URLs that the user has named. That of the identity service comes with the credentials. */
+  readonly own: Set<string>;
   readonly fetch: Fetch;
 }
 
@@ -60,6 +68,8 @@ export function settingsOf(options: DisClientOptions): Settings {
   const given = options.endpoint ?? (env.DIS_ENDPOINT || undefined);
   const { endpoint, projectId } = given === undefined ? {} : endpointOf(given);
   const region = options.region ?? (env.DIS_REGION || regionOf(endpoint));
+  const known = endpoint ?? (region ? endpointOfRegion(region) : undefined);
+  const own = new Set(known === undefined ? [] : [known]);
   return {
     ...surroundingsOf(options),
     endpoint,
@@ -74,9 +84,18 @@ export function settingsOf(options: DisClientOptions): Settings {
     recordFormat: checks.choice('recordFormat', options.recordFormat ?? 'json', ['json', 'protobuf']),
     retry: options.retry ?? DEFAULT_RETRY,
     readTimeoutMs: checks.atLeast(1, 'readTimeoutMs', options.readTimeoutMs ?? 60_000),
-    fetch: options.fetch ?? ((url, init) => fetch(url, init)),
+    own,
+    fetch:
+      options.fetch ??
+      webFetch({
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+        refusePrivateAddresses: options.refusePrivateAddresses,
+        own: () => own,
+      }),
   };
 }
+
+const CONNECT_TIMEOUT_MS = 10_000;
 
 function credentialsOf({ credentials, env = {} }: DisClientOptions): Settings['credentials'] {
   if (typeof credentials === 'function') return credentials;

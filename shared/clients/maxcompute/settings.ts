@@ -1,3 +1,4 @@
+import { nodeFetch } from '../transport/node-http.ts';
 import {
   SettingChecks,
   type Surroundings,
@@ -8,7 +9,7 @@ import {
 import type { ApplicationKey, Credentials } from './auth/accounts.ts';
 import { InvalidCredentialsError, InvalidRequestError } from './client-errors.ts';
 import { DEFAULT_API_VERSION, WriteMode } from './enums.ts';
-import { type Fetch, nodeFetch } from './http.ts';
+import type { Fetch } from './http.ts';
 import { DEFAULT_RETRY, type RetryPolicy } from './retry.ts';
 
 export interface MaxComputeClientOptions extends SurroundingsOptions {
@@ -46,6 +47,11 @@ export interface MaxComputeClientOptions extends SurroundingsOptions {
   readonly connectTimeoutMs?: number | undefined;
   /** A reply, or a body, without a byte for so long counts as broken, milliseconds. Default 2 minutes. */
   readonly idleTimeoutMs?: number | undefined;
+  /**
+   * Whether the REST endpoint may name a tunnel endpoint in a private network: `true` never, `false` always, by default if the
+   * REST endpoint is in one itself.
+   */
+  readonly refusePrivateAddresses?: boolean | undefined;
   readonly fetch?: Fetch | undefined;
   /** Told before a call is sent again. */
   readonly onRetry?: ((retry: RetryEvent) => void) | undefined;
@@ -116,7 +122,13 @@ export function settingsOf(options: MaxComputeClientOptions): Settings {
     writeMode: options.writeMode ?? WriteMode.BATCH,
     retry: options.retry ?? DEFAULT_RETRY,
     idleTimeoutMs: checks.atLeast(1, 'idleTimeoutMs', options.idleTimeoutMs ?? 120_000),
-    fetch: options.fetch ?? nodeFetch(checks.atLeast(1, 'connectTimeoutMs', options.connectTimeoutMs ?? 10_000)),
+    fetch:
+      options.fetch ??
+      nodeFetch({
+        connectTimeoutMs: checks.atLeast(1, 'connectTimeoutMs', options.connectTimeoutMs ?? 10_000),
+        refusePrivateAddresses: options.refusePrivateAddresses,
+        own: () => [endpoint, tunnelEndpoint].filter((url) => url !== undefined),
+      }),
     onRetry: options.onRetry ?? (() => {}),
   };
 }

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { AddressGuard } from '../../clients/transport/addresses.ts';
 import { type Backoff, backoffMs } from '../../core/backoff.ts';
 import type { Clock } from '../../core/clock.ts';
 import { IngestError, isRetryable, RetryableError, retryAfterMs } from '../../core/errors.ts';
 import { SourceRefusedError } from '../connector.ts';
-import type { AddressGuard } from './addresses.ts';
 import { Connections, type HttpMethod, type Timeouts } from './exchange.ts';
 import { safeUrl } from './urls.ts';
 
@@ -13,6 +13,8 @@ export interface HttpClientOptions extends Timeouts {
   readonly headers: Readonly<Record<string, string>>;
   readonly trustedOrigins: ReadonlySet<string>;
   readonly maxRedirects: number;
+  /** Follow a redirect from https to http. */
+  readonly allowInsecureRedirects?: boolean;
   readonly clock: Clock;
   readonly random: () => number;
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -90,12 +92,12 @@ export class HttpClient implements Disposable {
   }
 
   async #follow(request: HttpRequest): Promise<HttpReply> {
-    const { guard, headers, trustedOrigins, maxRedirects } = this.#options;
+    const { guard, headers, trustedOrigins, maxRedirects, allowInsecureRedirects } = this.#options;
     let { url } = request;
     let trusted = trustedOrigins.has(url.origin);
     for (let redirects = 0; ; redirects++) {
       checkScheme(url);
-      guard.check(url);
+      await guard.admit(url);
       const response = await this.#exchange(request, url, trusted ? headers : {});
       const isRedirect = isSafe(request) && REDIRECTS.has(response.statusCode ?? 0);
       const location = isRedirect ? response.headers.location : undefined;
@@ -105,6 +107,9 @@ export class HttpClient implements Disposable {
         throw new SourceRefusedError(`${request.method} ${safeUrl(request.url)}: more than ${maxRedirects} redirects`);
       }
       const next = redirectTarget(location, url);
+      if (url.protocol === 'https:' && next.protocol === 'http:' && !allowInsecureRedirects) {
+        throw new SourceRefusedError(`${safeUrl(url)} redirects to ${next.host} without TLS (allowInsecureRedirects)`);
+      }
       // Once the trail has left the origin that may see them, credentials are not sent again, not even back to it.
       trusted &&= next.origin === url.origin;
       url = next;

@@ -34,10 +34,12 @@ export interface HttpOptions {
   /** Without a byte from the server: 100 to 900,000, default 60,000. */
   readonly idleTimeoutMs?: number;
   /**
-   * Refuse loopback and private networks too: for pipelines whose index somebody else writes. Link-local addresses and
-   * cloud metadata services are always refused.
+   * Loopback and private networks: `true` refuses them all, `false` none. By default an index or redirect may lead into them
+   * only if a URL of these options does. Link-local addresses and cloud metadata services are always refused.
    */
   readonly refusePrivateAddresses?: boolean;
+  /** Follow a redirect from https to http. Default false. */
+  readonly allowInsecureRedirects?: boolean;
 }
 
 export type HttpSourceOf =
@@ -58,7 +60,8 @@ export interface HttpSettings {
   readonly maxRedirects: number;
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs: number;
-  readonly refusePrivateAddresses: boolean;
+  readonly refusePrivateAddresses?: boolean | undefined;
+  readonly allowInsecureRedirects: boolean;
 }
 
 const OPTIONS = {
@@ -91,7 +94,8 @@ const OPTIONS = {
   maxRedirects: { kind: 'integer', min: 0, max: 20, default: 5 },
   connectTimeoutMs: { kind: 'integer', min: 100, max: 300_000, default: 10_000 },
   idleTimeoutMs: { kind: 'integer', min: 100, max: 900_000, default: 60_000 },
-  refusePrivateAddresses: { kind: 'boolean', default: false },
+  refusePrivateAddresses: { kind: 'boolean' },
+  allowInsecureRedirects: { kind: 'boolean', default: false },
 } as const;
 
 /** @throws {InvalidInputError} naming every option that is wrong */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { addressGuard, type ResolveAll } from '../../clients/transport/addresses.ts';
 import { type Clock, systemClock } from '../../core/clock.ts';
 import { type ListRun, type Metadata, type ReadRun, SourceChangedError } from '../connector.ts';
-import { addressGuard, type ResolveAll } from './addresses.ts';
 import { HttpClient } from './client.ts';
 import { credentialHeaders } from './credential.ts';
 import { readDirectoryIndex } from './directory-index.ts';
@@ -37,7 +37,7 @@ export class HttpSession implements Disposable {
     this.#random = random;
     this.#client = new HttpClient({
       ...settings,
-      guard: addressGuard({ refusePrivateAddresses, ...(resolveAll ? { resolveAll } : {}) }),
+      guard: addressGuard({ refusePrivateAddresses, own: () => settings.trustedOrigins, resolveAll }),
       headers: { ...settings.headers, ...credentialHeaders(credential) },
       clock,
       random,

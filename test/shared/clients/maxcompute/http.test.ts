@@ -3,7 +3,6 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { zstdCompressSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
-import { nodeFetch } from '../../../../shared/clients/maxcompute/http.ts';
 import {
   Compression,
   MaxComputeClient,
@@ -11,6 +10,7 @@ import {
   NO_RETRY,
   type StorageApi,
 } from '../../../../shared/clients/maxcompute/index.ts';
+import { nodeFetch } from '../../../../shared/clients/transport/node-http.ts';
 import { collect, failure } from '../../../support/client-calls.ts';
 import { ACCESS_ID, inPieces, SECRET } from './harness.ts';
 import { arrowBytes } from './rows.ts';
@@ -126,7 +126,7 @@ describe('over the network', () => {
   });
 
   it('a request that is over before it begins fails once, and its body with it', async () => {
-    const send = nodeFetch(1000);
+    const send = nodeFetch({ connectTimeoutMs: 1000, own: () => ['http://127.0.0.1:9/'] });
     const body = inPieces(Buffer.from('rows'), 2);
     const init = { method: 'POST', headers: {}, body, signal: AbortSignal.abort(new Error('no time left')) };
 

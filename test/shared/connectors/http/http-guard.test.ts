@@ -1,6 +1,6 @@
 import type { LookupAddress } from 'node:dns';
 import { describe, expect, it } from 'vitest';
-import type { ResolveAll } from '../../../../shared/connectors/http/addresses.ts';
+import type { ResolveAll } from '../../../../shared/clients/transport/addresses.ts';
 import { current, failure, open, useHttpServer } from './harness.ts';
 
 const resolveTo =

@@ -245,9 +245,9 @@ describe('http, reads longer than a function', () => {
   /** As the connector does, with a checkpoint every 64 KiB. */
   async function readWith(options: { listed: object; resumeFrom?: JsonValue }) {
     const { HttpClient } = await import('../../../../shared/connectors/http/client.ts');
-    const { addressGuard } = await import('../../../../shared/connectors/http/addresses.ts');
+    const { addressGuard } = await import('../../../../shared/clients/transport/addresses.ts');
     using client: HttpClient = new HttpClient({
-      guard: addressGuard({ refusePrivateAddresses: false }),
+      guard: addressGuard({ own: () => [current.server.url] }),
       headers: {},
       trustedOrigins: new Set(),
       maxRedirects: 0,

@@ -4,7 +4,6 @@ import {
   type MaxComputeServerOptions,
   startMaxComputeServer,
 } from '../../../../local/servers/maxcompute/server.ts';
-import { nodeFetch } from '../../../../shared/clients/maxcompute/http.ts';
 import {
   type Fetch,
   MaxComputeClient,
@@ -12,6 +11,7 @@ import {
   rowsOfBatch,
   SplitMode,
 } from '../../../../shared/clients/maxcompute/index.ts';
+import { nodeFetch } from '../../../../shared/clients/transport/node-http.ts';
 import { secret } from '../../../../shared/pipelines/define.ts';
 import { type MaxComputeTableOptions, maxComputeTable } from '../../../../shared/sinks/maxcompute/sink.ts';
 import { FakeClock } from '../../../support/fake-clock.ts';
@@ -62,7 +62,7 @@ export async function aTableSink({
   const name = `t${++tables}`;
   await server.sql(`CREATE TABLE ${server.project}.\`${name}\` ${table};`);
   const { url, project, credentials } = server;
-  const send = nodeFetch(10_000);
+  const send = nodeFetch({ connectTimeoutMs: 10_000, own: () => [url] });
   const fetch: Fetch = async (request, init) => {
     // Whoever asks has to be waiting by now.
     await undefined;

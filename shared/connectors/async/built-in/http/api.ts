@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import { AddressRefusedError, addressGuard } from '../../../../clients/transport/addresses.ts';
 import { IngestError, InvalidInputError, isRetryable, retryAfterMs } from '../../../../core/errors.ts';
 import type { JsonValue } from '../../../../core/json.ts';
 import { MIB } from '../../../../core/units.ts';
-import { AddressRefusedError, addressGuard } from '../../../http/addresses.ts';
 import { checkScheme, HttpClient, type HttpReply } from '../../../http/client.ts';
 import { checkedHeaders } from '../../../http/credential.ts';
 import type { HttpMethod } from '../../../http/exchange.ts';
@@ -75,7 +75,7 @@ export async function sendTo(
   using client = new HttpClient({
     ...TIMEOUTS,
     maxRedirects: MAX_REDIRECTS,
-    guard: addressGuard({ refusePrivateAddresses, ...(resolveAll ? { resolveAll } : {}) }),
+    guard: addressGuard({ refusePrivateAddresses, own: () => ownUrls(request, context), resolveAll }),
     // A template may name a type of its own, such as application/vnd.api+json.
     headers: body ? { 'content-type': body.type, ...headers } : headers,
     trustedOrigins: new Set([url.origin]),
@@ -114,7 +114,7 @@ export function checkTarget(
   const { url, headers, auth } = request;
   return specified(() => {
     checkScheme(url);
-    addressGuard({ refusePrivateAddresses: refusesPrivate(request, environment) }).check(url);
+    addressGuard({ refusePrivateAddresses: refusesPrivate(request, environment), own: () => [url.origin] }).check(url);
     const own = checkedHeaders(headers, 'the template');
     if (!auth) return own;
     if (!trustedOrigins(connection).has(url.origin)) {
@@ -126,8 +126,17 @@ export function checkTarget(
   });
 }
 
-const refusesPrivate = (request: Pick<ApiRequest, 'refusePrivateAddresses'>, environment: ApiEnvironment): boolean =>
-  (environment.refusePrivateAddresses || request.refusePrivateAddresses) ?? false;
+/** The environment may refuse for all; a template cannot take that back. */
+const refusesPrivate = (
+  request: Pick<ApiRequest, 'refusePrivateAddresses'>,
+  environment: ApiEnvironment,
+): boolean | undefined => environment.refusePrivateAddresses || request.refusePrivateAddresses;
+
+/** What the template and the connection name. All else is from an answer: where a redirect leads. */
+const ownUrls = ({ url }: Pick<ApiRequest, 'url'>, { connection }: Pick<ConnectorContext, 'connection'>): string[] => [
+  url.origin,
+  ...trustedOrigins(connection),
+];
 
 async function jsonOf(reply: HttpReply): Promise<JsonValue | undefined> {
   const chunks: Uint8Array[] = [];
