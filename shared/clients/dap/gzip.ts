@@ -8,7 +8,7 @@ import { DownloadCorruptError, DownloadError, DownloadTruncatedError } from './e
  * way, or never packed. No bytes are no bytes.
  *
  * @throws {DownloadTruncatedError} the stream ends within a member
- * @throws {DownloadCorruptError} it does not unpack, or something else follows it
+ * @throws {DownloadCorruptError} it does not unpack, something else follows it, or it is a bomb: it expands a thousandfold
  */
 export async function* unpack(bytes: AsyncIterable<Uint8Array>, label: string): AsyncGenerator<Uint8Array> {
   const { isGzip, all } = await sniff(bytes);
@@ -21,7 +21,12 @@ export async function* unpack(bytes: AsyncIterable<Uint8Array>, label: string): 
   // With a callback, an error of the source reaches the reader below, and leaving early ends the source.
   pipeline(Readable.from(counted(all, count)), gunzip, () => {});
   try {
-    for await (const chunk of gunzip) yield chunk as Uint8Array;
+    let unpackedBytes = 0;
+    for await (const chunk of gunzip) {
+      unpackedBytes += (chunk as Uint8Array).byteLength;
+      checkRatio(unpackedBytes, count.fed, label);
+      yield chunk as Uint8Array;
+    }
   } catch (error) {
     throw gzipError(error, label);
   }
@@ -67,6 +72,15 @@ export async function* verify(
     gunzip.destroy();
   }
   checkEnd(gunzip, count, label);
+}
+
+/** As the parsers have it: rows that repeat themselves hardly pack a hundredfold. */
+const RATIO_MAX = 1000;
+const RATIO_FROM_BYTES = 64 * 1024 * 1024;
+
+function checkRatio(unpackedBytes: number, packedBytes: number, label: string): void {
+  if (unpackedBytes <= RATIO_FROM_BYTES || unpackedBytes <= packedBytes * RATIO_MAX) return;
+  throw new DownloadCorruptError(`${label}: the gzip stream expands more than ${RATIO_MAX} times`);
 }
 
 /** Bigger pieces than the default of 16 KiB: each one costs a turn of the event loop. */

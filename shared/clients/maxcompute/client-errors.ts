@@ -69,6 +69,8 @@ export const EmptyBodyError = named('EmptyBodyError', StreamTruncatedError);
 export const RowCountMismatchError = named('RowCountMismatchError');
 /** Bytes that are no Arrow stream, no codec's frame, no blob frame. */
 export const CorruptStreamError = named('CorruptStreamError', MaxComputeClientError, true);
+/** A batch whose packed buffers expand to more than any real one has. */
+export const ExpansionLimitError = named('ExpansionLimitError');
 /** A CRC32C, CRC32, MD5 or xxHash that does not fit its bytes. */
 export const ChecksumMismatchError = named('ChecksumMismatchError', CorruptStreamError);
 /** A codec or Arrow feature that this client does not read. */

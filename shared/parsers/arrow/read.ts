@@ -3,9 +3,14 @@ import { batchesOf } from '../../clients/maxcompute/arrow/decode.ts';
 import { loadArrow } from '../../clients/maxcompute/arrow/library.ts';
 import { type ArrowMessage, messagesOf } from '../../clients/maxcompute/arrow/messages.ts';
 import { columnReaders } from '../../clients/maxcompute/arrow/rows.ts';
-import { CorruptStreamError, EmptyBodyError, StreamTruncatedError } from '../../clients/maxcompute/client-errors.ts';
+import {
+  ExpansionLimitError as BatchTooLargeError,
+  CorruptStreamError,
+  EmptyBodyError,
+  StreamTruncatedError,
+} from '../../clients/maxcompute/client-errors.ts';
 import type { Schema } from '../../records/schema.ts';
-import { ColumnMismatchError, CorruptInputError } from '../errors.ts';
+import { ColumnMismatchError, CorruptInputError, ExpansionLimitError } from '../errors.ts';
 import type { ParseRun } from '../parser.ts';
 import type { CellBatch } from '../typing/raw.ts';
 import { columnTypeOf, finisherOf } from './types.ts';
@@ -44,6 +49,8 @@ export async function* readArrow(bytes: AsyncIterable<Uint8Array>, run: ParseRun
     if (error instanceof EmptyBodyError) return;
     if (error instanceof CorruptStreamError || error instanceof StreamTruncatedError)
       throw new CorruptInputError(`${run.label}: ${error.message}`, { cause: error });
+    if (error instanceof BatchTooLargeError)
+      throw new ExpansionLimitError(`${run.label}: ${error.message}`, { cause: error });
     throw error;
   }
   if (columns && firstRecord === 0) yield { ...columns.told, records: [], firstRecord: 0, bytes: 0 };

@@ -2,11 +2,11 @@ import { promisify } from 'node:util';
 import { IngestError } from '../../core/errors.ts';
 import { avroType } from '../../records/avro-library.ts';
 import type { Schema } from '../../records/schema.ts';
-import { CorruptInputError, UnsupportedInputError } from '../errors.ts';
+import { CorruptInputError, ExpansionLimitError, UnsupportedInputError } from '../errors.ts';
 import type { ParseRun } from '../parser.ts';
 import type { CellBatch } from '../typing/raw.ts';
 import { DECODERS } from './codecs.ts';
-import { AvroContainer } from './container.ts';
+import { AvroContainer, BLOCK_MAX_BYTES } from './container.ts';
 import { AvroTypes, orNull } from './decode.ts';
 
 const BATCH_ROWS = 1024;
@@ -21,7 +21,7 @@ export async function* readAvro(
   try {
     const header = await container.header();
     if (!header) return;
-    const expand = DECODERS[header.codec];
+    const expand = DECODERS.get(header.codec);
     if (!expand) throw new UnsupportedInputError(`${run.label}: the codec ${JSON.stringify(header.codec)} is not read`);
     const unpack = promisify(expand) as (data: Buffer) => Promise<Buffer>;
     const written = avroType(header.schema);
@@ -50,6 +50,10 @@ export async function* readAvro(
   } catch (error) {
     if (error instanceof IngestError) throw error;
     run.signal?.throwIfAborted();
+    if ((error as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE')
+      throw new ExpansionLimitError(`${run.label}: a block expands to more than ${BLOCK_MAX_BYTES} bytes`, {
+        cause: error,
+      });
     throw new CorruptInputError(`${run.label}: it is no Avro file, or it is damaged`, { cause: error });
   } finally {
     await container.close();

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { type Entry, fromFd, type ZipFile } from 'yauzl';
-import { CorruptInputError, UnsupportedInputError } from '../errors.ts';
+import { MIB } from '../../core/units.ts';
+import { CorruptInputError, ExpansionLimitError, UnsupportedInputError } from '../errors.ts';
 import type { ParseRun } from '../parser.ts';
 import { type Spool, spool } from './spool.ts';
 
@@ -8,12 +9,16 @@ import { type Spool, spool } from './spool.ts';
 export interface Zip {
   /** Its files in the order of the directory. */
   readonly entries: readonly Entry[];
-  /** A file's bytes, checked against the length the directory tells. @throws {CorruptInputError} */
+  /** A file's bytes, checked against the length the directory tells. @throws {CorruptInputError} {@link ExpansionLimitError} */
   read(entry: Entry): AsyncIterable<Uint8Array>;
 }
 
 /** A directory with more is not taken for honest. */
 const ENTRIES_MAX = 100_000;
+
+/** What a file of the zip claims to expand to, from a size on which matters. It is held to its claim when it is read. */
+const RATIO_MAX = 1000;
+const RATIO_FROM_BYTES = 64 * MIB;
 
 /** Yields one file of a zip. @param member its name; by default the first */
 export async function* zipMember(
@@ -59,6 +64,9 @@ export async function openZip(file: Spool, label: string): Promise<Zip> {
 
 async function* readEntry(zip: ZipFile, entry: Entry, label: string): AsyncGenerator<Uint8Array> {
   if (entry.isEncrypted()) throw new UnsupportedInputError(`${label}: it is encrypted`);
+  const { uncompressedSize, compressedSize } = entry;
+  if (uncompressedSize > RATIO_FROM_BYTES && uncompressedSize > compressedSize * RATIO_MAX)
+    throw new ExpansionLimitError(`${label}: a file of the zip expands more than ${RATIO_MAX} times`);
   try {
     const stream = await new Promise<Readable>((resolve, reject) => {
       zip.openReadStream(entry, (error, opened) => (error ? reject(error) : resolve(opened)));

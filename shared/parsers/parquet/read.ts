@@ -154,7 +154,7 @@ async function readGroup(
       rowFormat: 'array',
       utf8: false,
       geoparquet: false,
-      compressors: COMPRESSORS,
+      compressors: compressors(run),
       parsers: { stringFromBytes: textFromBytes, timestampFromNanoseconds: (nanos: bigint) => nanos },
       onComplete: (read: unknown[][]) => {
         rows = read;
@@ -194,13 +194,23 @@ function asyncBuffer({ handle, bytes }: Spool): AsyncBuffer {
   };
 }
 
-/** A page tells what it expands to; no codec may make more of it. */
-const limited =
-  (expand: (input: Uint8Array, outputLength: number) => Uint8Array) => (input: Uint8Array, outputLength: number) => {
-    if (outputLength > PAGE_MAX_BYTES)
-      throw new ExpansionLimitError(`a page expands to ${outputLength} bytes, more than ${PAGE_MAX_BYTES}`);
-    return expand(input, outputLength);
-  };
+/**
+ * A page tells what it expands to; no codec may make more of it, and all pages of a row group together not more than a row
+ * group may have, whatever the file says of that.
+ */
+function compressors({ label }: ParseRun): Compressors {
+  let expanded = 0;
+  const limited =
+    (expand: (input: Uint8Array, outputLength: number) => Uint8Array) => (input: Uint8Array, outputLength: number) => {
+      if (outputLength > PAGE_MAX_BYTES)
+        throw new ExpansionLimitError(`${label}: a page expands to ${outputLength} bytes, more than ${PAGE_MAX_BYTES}`);
+      expanded += outputLength;
+      if (expanded > ROW_GROUP_MAX_BYTES)
+        throw new ExpansionLimitError(`${label}: a row group expands to more than ${ROW_GROUP_MAX_BYTES} bytes`);
+      return expand(input, outputLength);
+    };
+  return Object.fromEntries(Object.entries(CODECS).map(([name, expand]) => [name, limited(expand)]));
+}
 
 function snappy(input: Uint8Array, outputLength: number): Uint8Array {
   const output = new Uint8Array(outputLength);
@@ -208,15 +218,11 @@ function snappy(input: Uint8Array, outputLength: number): Uint8Array {
   return output;
 }
 
-const COMPRESSORS: Compressors = {
-  SNAPPY: limited(snappy),
-  GZIP: limited((input, maxOutputLength) => gunzipSync(input, { maxOutputLength: Math.max(1, maxOutputLength) })),
-  BROTLI: limited((input, maxOutputLength) =>
-    brotliDecompressSync(input, { maxOutputLength: Math.max(1, maxOutputLength) }),
-  ),
-  ZSTD: limited((input, maxOutputLength) =>
-    zstdDecompressSync(input, { maxOutputLength: Math.max(1, maxOutputLength) }),
-  ),
-  LZ4_RAW: limited(lz4Block),
-  LZ4: limited(lz4Hadoop),
+const CODECS: Readonly<Record<string, (input: Uint8Array, outputLength: number) => Uint8Array>> = {
+  SNAPPY: snappy,
+  GZIP: (input, maxOutputLength) => gunzipSync(input, { maxOutputLength: Math.max(1, maxOutputLength) }),
+  BROTLI: (input, maxOutputLength) => brotliDecompressSync(input, { maxOutputLength: Math.max(1, maxOutputLength) }),
+  ZSTD: (input, maxOutputLength) => zstdDecompressSync(input, { maxOutputLength: Math.max(1, maxOutputLength) }),
+  LZ4_RAW: lz4Block,
+  LZ4: lz4Hadoop,
 };

@@ -1,6 +1,6 @@
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import type { Codec, CompressionType } from 'apache-arrow';
-import { CorruptStreamError } from '../client-errors.ts';
+import { CorruptStreamError, ExpansionLimitError } from '../client-errors.ts';
 import { packFrameSync, unpackFramesSync } from '../codec/lz4-frame.ts';
 
 export type Arrow = typeof import('apache-arrow');
@@ -36,6 +36,8 @@ export class BufferCodec implements Codec {
   readonly #decode: Decode;
   /** Lengths of the buffers that {@link pack} has packed so far, in order. */
   #lengths: number[] | undefined;
+  /** What the buffers of the batch at hand may still expand to. */
+  #leftBytes = BATCH_MAX_BYTES;
 
   constructor(
     arrow: Arrow,
@@ -57,6 +59,7 @@ export class BufferCodec implements Codec {
     if (compressionRegistry.get(this.type) !== this) compressionRegistry.set(this.type, this);
     const lengths: number[] = [];
     this.#lengths = lengths;
+    this.#leftBytes = BATCH_MAX_BYTES;
     try {
       return { result: work(), lengths };
     } finally {
@@ -71,12 +74,17 @@ export class BufferCodec implements Codec {
 
   readonly decode = (bytes: Uint8Array): Uint8Array => {
     const claimed = claimedBytes(bytes);
+    // Without a claim a codec may still make a gigabyte of a few bytes.
+    const mostBytes = Math.min(Number(claimed ?? this.#leftBytes), this.#leftBytes);
     let unpacked: Buffer;
     try {
-      unpacked = this.#decode(bytes, { maxOutputLength: Number(claimed ?? OUTPUT_MAX_BYTES) || 1 });
+      if (claimed !== undefined && claimed > this.#leftBytes) throw tooLong();
+      unpacked = this.#decode(bytes, { maxOutputLength: mostBytes || 1 });
     } catch (cause) {
+      if (cause instanceof ExpansionLimitError || isTooLong(cause, claimed)) throw tooLong(cause);
       throw new CorruptStreamError(`a ${this.#name} buffer of an Arrow batch does not unpack`, { cause });
     }
+    this.#leftBytes -= unpacked.byteLength;
     if (claimed === undefined || claimed === BigInt(unpacked.byteLength)) return unpacked;
     const message = `a ${this.#name} buffer of an Arrow batch has ${unpacked.byteLength} bytes of ${claimed}`;
     throw new CorruptStreamError(message);
@@ -85,10 +93,18 @@ export class BufferCodec implements Codec {
 
 type Decode = (bytes: Uint8Array, bounds: { readonly maxOutputLength: number }) => Buffer;
 
-const OUTPUT_MAX_BYTES = 2 ** 31 - 1;
+/** Of one batch, all its buffers together: memory holds them at once. */
+const BATCH_MAX_BYTES = 512 * 1024 * 1024;
+
+/** Beyond a claim, bytes are wrong; where none was made, there are too many. */
+const isTooLong = (error: unknown, claimed: bigint | undefined): boolean =>
+  claimed === undefined && (error as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE';
+
+const tooLong = (cause?: unknown) =>
+  new ExpansionLimitError(`a batch of the Arrow stream expands to more than ${BATCH_MAX_BYTES} bytes`, { cause });
 
 /** The length of a buffer stands before its packed bytes. The library leaves it there, but does not compare it. */
 function claimedBytes({ buffer, byteOffset }: Uint8Array): bigint | undefined {
   const claimed = byteOffset < 8 ? -1n : new DataView(buffer, byteOffset - 8, 8).getBigInt64(0, true);
-  return claimed < 0n || claimed > OUTPUT_MAX_BYTES ? undefined : claimed;
+  return claimed < 0n ? undefined : claimed;
 }
