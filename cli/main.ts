@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import { Redactor } from '../shared/core/redaction.ts';
+import { tlsWarning } from '../shared/core/tls.ts';
 import { EXIT, errorLine, exitCodeOf, InterruptedError } from './errors.ts';
 import { type Io, processIo } from './io.ts';
 import { buildProgram } from './program.ts';
@@ -13,6 +14,8 @@ import { buildProgram } from './program.ts';
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   const redactor = new Redactor();
   const { program, exitCode } = buildProgram(io, redactor);
+  const warning = tlsWarning(io.env);
+  if (warning) await io.stderr.write(`landfall: ${warning}\n`);
   try {
     await program.parseAsync(argv, { from: 'user' });
     return exitCode();

@@ -4,6 +4,7 @@ import { systemClock } from '../shared/core/clock.ts';
 import type { Environment } from '../shared/core/env.ts';
 import { jsonLogger } from '../shared/core/logger.ts';
 import { Redactor } from '../shared/core/redaction.ts';
+import { tlsWarning } from '../shared/core/tls.ts';
 import { type OpenRefreshOptions, openRefresh } from '../shared/operations/open.ts';
 import type { Inbox } from '../shared/queue/batch.ts';
 import type { QueueName } from '../shared/queue/queue.ts';
@@ -38,6 +39,8 @@ async function open(env: Environment, also: RuntimeOptions): Promise<Runtime> {
   const settings = readSettings(env);
   const redactor = new Redactor();
   const log = jsonLogger({ clock: systemClock, redactor, level: settings.logLevel });
+  const warning = tlsWarning(env);
+  if (warning) log.warn(warning);
   const backend = await openBackend(settings, env, systemClock);
   const pipelines = await openPipelines(settings.pipelines);
   return runtimeOf(openRefresh({ backend, pipelines, log, redactor, clock: systemClock, ...also }), backend);

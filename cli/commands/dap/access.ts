@@ -42,6 +42,7 @@ export async function withAccess(
       credentials,
       logger,
       userAgent: `landfall/${packageVersion()}`,
+      ...(options.allowPrivateAddresses ? { refusePrivateAddresses: false } : {}),
       ...(startsPerMinute === undefined ? {} : { rateLimits: { start: startsPerMinute } }),
     };
     const client = checked(() => new DapClient(clientOptions));

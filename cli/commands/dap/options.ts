@@ -7,6 +7,7 @@ export interface DapOptions {
   readonly clientId?: string;
   readonly clientSecret?: string;
   readonly startsPerMinute?: number;
+  readonly allowPrivateAddresses?: boolean;
   readonly loglevel?: LogLevelName;
   readonly logfile?: string;
   readonly logformat?: 'plain' | 'json';
@@ -38,6 +39,7 @@ export function addDapOptions(command: Command): Command {
       'of the credentials; other users may see it here, so better in DAP_CLIENT_SECRET',
     )
     .option('--starts-per-minute <queries>', 'queries started in any minute (default 5)', wholeNumber(1, 10_000))
+    .option('--allow-private-addresses', 'files may lie in a private network, as behind an interface endpoint of S3')
     .optionsGroup('Output, as of the vendor’s command:')
     .option('--non-interactive', 'show no progress')
     .addOption(

@@ -12,6 +12,11 @@ export interface DapEndpoint {
   readonly baseUrl?: string;
   /** Between `/dap/` and the route, e.g. `beta`. */
   readonly apiPathPrefix?: string;
+  /**
+   * Whether the service's files may lie in a private network, as behind an interface endpoint of S3: `true` never, `false` always,
+   * by default if `baseUrl` is in one itself.
+   */
+  readonly refusePrivateAddresses?: boolean;
 }
 
 /** What tests put in place of the world. */
@@ -56,7 +61,7 @@ function fromPair(secret: string): [string, string] {
 /** A session whose calls do not wait: a function is billed for that, and a message can come again later. */
 export function openSession(
   secret: string,
-  { baseUrl, apiPathPrefix }: DapEndpoint,
+  { baseUrl, apiPathPrefix, refusePrivateAddresses }: DapEndpoint,
   log: Logger,
   { fetch, redactor, clock }: DapEnvironment = {},
 ): DapSession {
@@ -66,6 +71,7 @@ export function openSession(
     ...(baseUrl === undefined ? {} : { baseUrl }),
     ...(apiPathPrefix === undefined ? {} : { apiPathPrefix }),
     ...(fetch ? { fetch } : {}),
+    refusePrivateAddresses,
     ...(clock ? { clock } : {}),
     credentials,
     logger: log,

@@ -30,6 +30,7 @@ const SPEC = {
   timeoutHours: { kind: 'integer', min: 1, max: 24, default: 24 },
   baseUrl: { kind: 'string', min: 1 },
   apiPathPrefix: { kind: 'string', min: 1 },
+  refusePrivateAddresses: { kind: 'boolean' },
 } as const;
 
 export type CheckedDapOptions = DapOptions &

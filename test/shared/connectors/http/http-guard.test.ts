@@ -87,6 +87,23 @@ describe('http, addresses that are off limits', () => {
     expect(await source.list()).toHaveLength(1);
   });
 
+  it('refuses an address inside that an index on the internet led to, unless the pipeline says so', async () => {
+    current.server.put('/a', { body: 'abc', etag: '"v1"' });
+    const index = { url: 'http://public.example/index.json', pointer: '' };
+    const resolveAll: ResolveAll = (hostname, answer) =>
+      resolveTo(hostname === 'public.example' ? '192.0.2.1' : '127.0.0.1')(hostname, answer);
+    const leaf = { fingerprint: '"v1"', isPrefix: false };
+    for (const origin of [current.server.url, `http://inside.example:${current.server.port}`]) {
+      const metadata = { ...leaf, name: 'a', url: `${origin}/a` };
+
+      const closed = await open({ index }, '', { resolveAll });
+      const allowing = await open({ index, refusePrivateAddresses: false }, '', { resolveAll });
+
+      expect((await failure(closed.read(metadata))).message).toContain('which no configured URL is');
+      expect(String(await allowing.read(metadata))).toBe('abc');
+    }
+  });
+
   it.each([
     'http://127.0.0.1/',
     'http://localhost/',
