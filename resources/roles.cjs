@@ -28,6 +28,8 @@ const NEEDS = {
     gets: ['*/manifest/*', 'staging/*'],
     puts: ['*/manifest/*', '*/garbage/*', 'staging/*'],
     uploads: ['staging/*'],
+    // What was kept there of a listing that has ended.
+    deletes: ['staging/*'],
     looksForMissing: true,
     secrets: true,
   },
