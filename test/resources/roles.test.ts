@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { builtInConnectors } from '../../shared/connectors/async/built-in/built-in.ts';
-import { JobGoneError } from '../../shared/connectors/connector.ts';
-import { hours } from '../../shared/core/units.ts';
+import { JobGoneError, type ListRun } from '../../shared/connectors/connector.ts';
+import { hours, minutes } from '../../shared/core/units.ts';
 import { landfallRefreshPorts } from '../../shared/operations/refresh-ports.ts';
 import { redriveSink } from '../../shared/operations/sinks.ts';
 import { PartitionRefusedError } from '../../shared/sinks/sink.ts';
@@ -57,7 +57,14 @@ const UNSEEN: readonly [RegExp, string][] = [
 ];
 
 beforeAll(async () => {
-  const worlds = [await stuckRun(), await failedRun(), await grownRun(), ...(await jobRuns()), await sinkRuns()];
+  const worlds = [
+    await stuckRun(),
+    await failedRun(),
+    await grownRun(),
+    await longRun(),
+    ...(await jobRuns()),
+    await sinkRuns(),
+  ];
   worlds.push(await startedRuns(), await servedRuns());
   for (let seed = 0; seed < 12; seed++) {
     const history = new History(seed);
@@ -129,6 +136,21 @@ async function grownRun(): Promise<World> {
   world.source.leaf('x', 'v1');
   await world.refresh();
   for (let at = 0; at < 20; at++) world.source.leaf(`leaf-${at}`, 'v1');
+  await world.refresh();
+  return world;
+}
+
+/** A listing that takes two functions, of which the second goes on from what was kept. */
+async function longRun(): Promise<World> {
+  const world = new World({ functionMs: minutes(5) });
+  world.source.listings.set('', async function* (run: ListRun) {
+    for (let at = Number(run.resumeFrom ?? 0); at < 6; at++) {
+      yield { name: `leaf-${at}`, fingerprint: 'v1', isPrefix: false };
+      world.time.advance(minutes(1));
+      await run.checkpoint(at + 1);
+    }
+  });
+  for (let at = 0; at < 6; at++) world.source.leaf(`leaf-${at}`, 'v1');
   await world.refresh();
   return world;
 }

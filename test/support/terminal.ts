@@ -1,9 +1,10 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import type { Io, Output } from '../../cli/io.ts';
 import { main } from '../../cli/main.ts';
+import { leaksIn, secretsIn } from './canary.ts';
 
 export interface Result {
   readonly code: number;
@@ -25,15 +26,34 @@ export interface Seat {
   readonly onExit?: (code: number) => void;
 }
 
+/** Variables that hold a secret: a credential of a pipeline, or of a service. */
+const SECRET_NAME = /^LANDFALL_SECRET_|_(SECRET|SECRET_KEY|ACCESS_KEY_SECRET|TOKEN|PASSWORD)$/;
+
 /** A folder with pipelines, their sources and a home, and the command at work in it. */
 export class Workplace {
   readonly folder: string;
+  /** What commands were given of secrets, which nothing may show. */
+  readonly #secrets = new Set<string>();
 
   constructor() {
     const folder = mkdtempSync(join(tmpdir(), 'landfall-cli-'));
     this.folder = folder;
     mkdirSync(join(folder, 'pipelines'));
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    onTestFinished(() => {
+      const leaks = this.#leaks();
+      rmSync(folder, { recursive: true, force: true });
+      expect(leaks).toEqual([]);
+    });
+  }
+
+  /** What of secrets is in the home, its logs and database included: all but what landed, and pipelines, which tests write. */
+  #leaks(): string[] {
+    const files = globSync('home/**', { cwd: this.folder }).filter((file) => statSync(this.path(file)).isFile());
+    return files
+      .filter((file) => !file.includes('/data/') && !file.includes('/secrets/'))
+      .flatMap((file) =>
+        leaksIn(readFileSync(this.path(file), 'latin1'), [...this.#secrets]).map((leak) => `${file}: ${leak}`),
+      );
   }
 
   path(...names: string[]): string {
@@ -105,14 +125,19 @@ export class Workplace {
       },
       exit: (exitCode) => seat.onExit?.(exitCode),
     };
+    for (const [name, value] of Object.entries(seat.env ?? {})) {
+      if (SECRET_NAME.test(name)) for (const secret of secretsIn(value)) this.#secrets.add(secret);
+    }
     const words = typeof command === 'string' ? command.split(' ') : command;
     const code = await main([...words, ...this.arguments], io);
     const bytes = Buffer.concat(out);
     const text = bytes.toString();
+    const said = Buffer.concat(err).toString();
+    expect(leaksIn(`${text}\n${said}`, [...this.#secrets])).toEqual([]);
     return {
       code,
       out: text,
-      err: Buffer.concat(err).toString(),
+      err: said,
       bytes,
       json: () =>
         text

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { BucketStore } from '../../shared/buckets/store.ts';
 import type { AsyncConnector } from '../../shared/connectors/async/async-connector.ts';
 import type { RecordsSource, Source } from '../../shared/connectors/connector.ts';
@@ -46,6 +46,7 @@ import { streamUpload } from '../../shared/steps/stream-upload.ts';
 import { type SweptPipeline, sweep } from '../../shared/steps/sweep.ts';
 import { sqliteTables } from '../../shared/tables/sqlite.ts';
 import { SinkStore } from '../../shared/uploads/store.ts';
+import { leaksIn, secretsIn } from './canary.ts';
 import { FakeClock } from './fake-clock.ts';
 import { type FaultRule, isCommit, type PortCall, Process } from './faults.ts';
 import { MemoryObjects } from './memory-objects.ts';
@@ -56,6 +57,8 @@ export const PIPELINE = 'p';
 const FUNCTION_MS = minutes(15);
 const VISIBILITY_SECONDS = 930;
 const SWEEP_EVERY_MS = minutes(5);
+/** What every secret holds unless a test says otherwise. */
+const CANARY = 'canary-0f3b7e/+secret?&';
 /** More rounds of the sweep than any run may need. */
 const ROUNDS_MAX = 30;
 
@@ -113,6 +116,8 @@ export class World {
   readonly random: () => number;
   readonly tables: ReturnType<typeof sqliteTables>;
   readonly calls: PortCall[] = [];
+  /** What of secrets was in it when it was closed. */
+  leaked: readonly string[] | undefined;
   readonly #database = new SqliteDatabase(':memory:');
   readonly #spoolFolder = mkdtempSync(join(tmpdir(), 'landfall-world-'));
   readonly #credential: string;
@@ -127,7 +132,7 @@ export class World {
   constructor({
     functionMs = FUNCTION_MS,
     seed = 1,
-    credential = '',
+    credential = CANARY,
     sizes,
     from,
     time = new FakeClock(),
@@ -470,6 +475,11 @@ export class World {
     return items;
   }
 
+  /** What of the credential, and of any token or signed URL, is in anything that is stored or was said. */
+  leaks(): string[] {
+    return leaksIn(this.everything(), secretsIn(this.#credential));
+  }
+
   /** Everything that is stored or was said, as text: for looking whether a secret is in it. */
   everything(): string {
     const rows = ['nodes', 'partitions', 'runs', 'jobs', 'buckets'].flatMap((table) =>
@@ -484,15 +494,20 @@ export class World {
   }
 
   close(): void {
+    if (this.leaked) return;
+    this.leaked = this.leaks();
     this.#database.close();
     rmSync(this.#spoolFolder, { recursive: true, force: true });
   }
 }
 
-/** A world that ends with its test. */
+/** A world that ends with its test, and in which no secret may have come to be seen by then. */
 export function newWorld(options: WorldOptions = {}): World {
   const world = new World(options);
-  onTestFinished(() => world.close());
+  onTestFinished(() => {
+    world.close();
+    expect(world.leaked).toEqual([]);
+  });
   return world;
 }
 

@@ -1,7 +1,7 @@
 import { IngestError, isRetryable } from '../../core/errors.ts';
 import { type LosslessValue, parseLossless } from '../../core/lossless-json.ts';
 import { SilenceLimit } from '../transport/abort.ts';
-import { plainCause, readBody } from '../transport/reply.ts';
+import { plainCause, readBody, shownHeader } from '../transport/reply.ts';
 import { classifyReply } from './classify.ts';
 import { ConnectionFailedError, ReplyTruncatedError, UnparsableReplyError } from './errors.ts';
 import type { Machine } from './machine.ts';
@@ -34,7 +34,11 @@ export async function exchangeJson(machine: Machine, outgoing: Outgoing, signal:
   const reply = await receive(machine, outgoing, signal, limit);
   if (reply.ok) return parseReply(machine, outgoing, reply);
   throw classifyReply(
-    { status: reply.status, headers: headersOfInterest(reply.headers), body: jsonOrText(redactor.redact(reply.text)) },
+    {
+      status: reply.status,
+      headers: headersOfInterest(reply.headers, redactor.redact),
+      body: jsonOrText(redactor.redact(reply.text)),
+    },
     settings.clock(),
   );
 }
@@ -109,11 +113,11 @@ function jsonOrText(text: string): unknown {
   }
 }
 
-function headersOfInterest(headers: Headers): Record<string, string> {
+function headersOfInterest(headers: Headers, redact: (text: string) => string): Record<string, string> {
   const kept: Record<string, string> = {};
   for (const name of OF_INTEREST) {
     const value = headers.get(name);
-    if (value !== null) kept[name] = value;
+    if (value !== null) kept[name] = shownHeader(value, redact);
   }
   return kept;
 }

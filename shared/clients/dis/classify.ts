@@ -1,6 +1,6 @@
 import { isObject } from '../../core/json.ts';
 import { minutes } from '../../core/units.ts';
-import { parseRetryAfter } from '../transport/reply.ts';
+import { parseRetryAfter, shownHeader } from '../transport/reply.ts';
 import {
   AlreadyExistsError,
   AuthenticationError,
@@ -73,9 +73,16 @@ const BLOCKED = 'DIS.4309';
 /**
  * The error that a refused reply stands for. The code decides; the status only where the body names none.
  *
- * @param body parsed, or the text where it is not JSON
+ * @param body parsed, or the text where it is not JSON; masked already
+ * @param redact masks what headers may repeat of the credentials
  */
-export function classifyReply(label: string, status: number, headers: Headers, body: unknown, now: Date): RefusedError {
+export function classifyReply(
+  label: string,
+  { status, headers }: Pick<Response, 'status' | 'headers'>,
+  body: unknown,
+  now: Date,
+  redact: (text: string) => string,
+): RefusedError {
   const { code, message } = codeAndMessage(body);
   const blockedMs = code === BLOCKED ? BLOCKED_MS : undefined;
   const facts: Refusal = {
@@ -83,7 +90,7 @@ export function classifyReply(label: string, status: number, headers: Headers, b
     status,
     serviceCode: code,
     serviceMessage: message,
-    headers: headersOfInterest(headers),
+    headers: headersOfInterest(headers, redact),
     retryAfterMs: parseRetryAfter(headers.get('retry-after'), now) ?? blockedMs,
   };
   if (code === CLOCK_SKEW) return new ClockSkewError(facts, skewMs(headers.get('date'), now));
@@ -126,11 +133,11 @@ function skewMs(date: string | null, now: Date): number | undefined {
   return Number.isNaN(theirs) ? undefined : now.getTime() - theirs;
 }
 
-function headersOfInterest(headers: Headers): Record<string, string> {
+function headersOfInterest(headers: Headers, redact: (text: string) => string): Record<string, string> {
   const kept: Record<string, string> = {};
   for (const name of ['retry-after', 'date', 'x-request-id']) {
     const value = headers.get(name);
-    if (value !== null) kept[name] = value;
+    if (value !== null) kept[name] = shownHeader(value, redact);
   }
   return kept;
 }

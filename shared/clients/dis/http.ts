@@ -52,7 +52,7 @@ export async function exchange(
     if (ending === 'early') throw new ReplyTruncatedError(`${label}: the reply ended early`, { retryable: true });
     if (!response.ok) {
       const said = jsonOrText(redact(bytes.toString('utf8')));
-      throw classifyReply(label, response.status, response.headers, said, settings.clock());
+      throw classifyReply(label, response, said, settings.clock(), redact);
     }
     if (ending === 'cut') throw new UnparsableReplyError(`${label}: the reply is longer than ${REPLY_MAX_BYTES} bytes`);
     return { label, headers: response.headers, bytes };

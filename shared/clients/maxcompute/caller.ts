@@ -1,6 +1,7 @@
 import { type LosslessObject, parseLossless } from '../../core/lossless-json.ts';
 import { Redactor } from '../../core/redaction.ts';
 import { pause, SilenceLimit } from '../transport/abort.ts';
+import { shownHeader } from '../transport/reply.ts';
 import type { Account } from './auth/accounts.ts';
 import { CredentialSource } from './auth/credential-source.ts';
 import { isHost, tunnelEndpointOf } from './auth/router.ts';
@@ -116,7 +117,7 @@ export class Caller {
   async sendForJson(call: Call, signal: AbortSignal): Promise<{ reply: Reply; json: LosslessObject }> {
     return this.send(call, signal, async (reply) => ({
       reply,
-      json: parseObject(await readText(reply, call.label), call),
+      json: parseObject(await readText(reply, call.label), call, (text) => this.#masked(text, call)),
     }));
   }
 
@@ -144,7 +145,7 @@ export class Caller {
     const { idleTimeoutMs, fetch, clock } = this.settings;
     const query = defined(call.query);
     const request = { method: call.method, resource: call.resource, query, headers: this.#headersOf(call) };
-    const headers = this.#signer.sign(account, endpoint, request);
+    const signed = this.#signer.sign(account, endpoint, request);
     const silence = new SilenceLimit(idleTimeoutMs, () => {
       return new ConnectionLostError(`${call.label}: not a byte within ${idleTimeoutMs} ms`);
     });
@@ -156,7 +157,7 @@ export class Caller {
     try {
       reply = await fetch(`${endpoint}${call.resource}?${new URLSearchParams(query)}`, {
         method: call.method,
-        headers,
+        headers: signed,
         ...(body !== undefined && { body }),
         ...(typeof body === 'object' && { duplex: 'half' as const }),
         signal: AbortSignal.any([signal, silence.signal, stop.signal]),
@@ -169,12 +170,18 @@ export class Caller {
     const got: Reply = {
       status: reply.status,
       headers: reply.headers,
-      requestId: reply.headers.get('x-odps-request-id') ?? '',
+      requestId: shownHeader(reply.headers.get('x-odps-request-id') ?? '', (text) => this.#masked(text, call)),
       routeToken: reply.headers.get(ROUTE_TOKEN) || undefined,
       body: guarded(reply, call.label, silence, signal),
     };
     if (reply.status >= 200 && reply.status < 300) return got;
-    const refusal = { status: reply.status, headers: reply.headers, body: this.#masked(await excerptOf(got), call) };
+    const headers = {
+      get: (name: string) => {
+        const value = reply.headers.get(name);
+        return value === null ? null : shownHeader(value, (text) => this.#masked(text, call));
+      },
+    };
+    const refusal = { status: reply.status, headers, body: this.#masked(await excerptOf(got), call) };
     // Nobody wants the rest of what was refused.
     if (!upload.isSent) stop.abort();
     throw classifyRefusal(refusal, clock());
@@ -199,7 +206,7 @@ export class Caller {
   }
 }
 
-function parseObject(text: string, { label, secret }: Call): LosslessObject {
+function parseObject(text: string, { label }: Call, mask: (text: string) => string): LosslessObject {
   let parsed: unknown;
   try {
     parsed = parseLossless(text);
@@ -208,8 +215,8 @@ function parseObject(text: string, { label, secret }: Call): LosslessObject {
   }
   if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed as LosslessObject;
   if (text.trim() === '') throw new EmptyBodyError(`${label}: success without a body`);
-  const snippet = secret ? text.slice(0, SNIPPET_CHARS).replaceAll(secret, '[redacted]') : text.slice(0, SNIPPET_CHARS);
-  throw new UnparsableReplyError(`${label}: the reply is no JSON object: ${snippet}`);
+  // Masked before it is cut: half of a secret would not be known again.
+  throw new UnparsableReplyError(`${label}: the reply is no JSON object: ${mask(text).slice(0, SNIPPET_CHARS)}`);
 }
 
 const SNIPPET_CHARS = 200;

@@ -46,3 +46,10 @@ export function plainCause(error: unknown): Error {
   }
   return Object.assign(new Error(code), { code });
 }
+
+const HEADER_SHOWN_MAX_CHARS = 256;
+
+/** A header of a reply as an error may show it, such as the id of a request: not at any length, and without what we sent. */
+export function shownHeader(value: string, redact: (text: string) => string): string {
+  return redact(value).slice(0, HEADER_SHOWN_MAX_CHARS);
+}

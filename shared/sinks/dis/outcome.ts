@@ -19,7 +19,7 @@ export function reasonOf({ errorCode, errorMessage }: FailedRecord, stream: stri
   const told = `${errorCode} ${errorMessage}`.trim();
   const body = { errorCode, message: errorMessage };
   // Codes that are not the service's are this client's own: the request failed, or was not made for what failed before it.
-  const error = /^\w+\.\d+$/.test(errorCode) ? classifyReply('POST records', 400, NO_HEADERS, body, now) : undefined;
+  const error = /^\w+\.\d+$/.test(errorCode) ? classifyReply('POST records', REFUSED, body, now, AS_IT_IS) : undefined;
   if (error instanceof InvalidRequestError) return told;
   // A key leads to another partition once the stream has been scaled.
   const isScaled = error instanceof GoneError || (error instanceof NotFoundError && errorCode === NO_PARTITION);
@@ -29,5 +29,7 @@ export function reasonOf({ errorCode, errorMessage }: FailedRecord, stream: stri
   throw held;
 }
 
-const NO_HEADERS = new Headers();
+const REFUSED = { status: 400, headers: new Headers() };
+/** There is no header that could repeat anything. */
+const AS_IT_IS = (text: string) => text;
 const NO_PARTITION = 'DIS.4302';
