@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import { deflateRaw, zstdCompress } from 'node:zlib';
+import { setMember } from '../core/json.ts';
 import { avroType } from '../records/avro-library.ts';
 import type { Value } from '../records/column-type.ts';
 import type { Row, Schema } from '../records/schema.ts';
@@ -33,7 +34,7 @@ export function avroFile(schema: Schema, { compression }: FormatSettings): FileE
     for (let at = 0; at < fields.length; at++) {
       const { name, encode } = fields[at]!;
       const value = row[at]!;
-      record[name] = value === null ? null : encode(value);
+      setMember(record, name, value === null ? null : encode(value));
     }
     try {
       return type.toBuffer(record);

@@ -31,6 +31,7 @@ const SPEC = {
 } as const satisfies Record<keyof GrokOptions, OptionSpec>;
 
 const PRESETS: Readonly<Record<string, string>> = {
+  __proto__: null as never,
   common: '%{COMMONAPACHELOG}',
   combined: '%{COMBINEDAPACHELOG}',
 };

@@ -166,6 +166,7 @@ function numberType(node: Node): ColumnType {
 }
 
 const STRING_FORMATS: Readonly<Record<string, StringFormat>> = {
+  __proto__: null as never,
   uuid: 'uuid',
   ipv4: 'ipv4',
   ipv6: 'ipv6',

@@ -53,9 +53,15 @@ export function typeText(type: ColumnType): string {
 
 const SIMPLE = /^([a-z][a-z0-9-]*)(?:\(\s*([a-z0-9]+)\s*(?:,\s*(\d+)\s*)?\))?(?::([a-z0-9]+))?$/;
 const FORMATS: ReadonlySet<string> = new Set<StringFormat>(['uuid', 'ipv4', 'ipv6', 'ip', 'duration']);
-const UNITS: Readonly<Record<string, TimeUnit>> = { ms: 'ms', us: 'us', ns: 'ns' };
+const UNITS: Readonly<Record<string, TimeUnit>> = {
+  __proto__: null as never,
+  ms: 'ms',
+  us: 'us',
+  ns: 'ns',
+};
 /** What other systems call these; taken when reading only. */
 const ALIASES: Readonly<Record<string, string>> = {
+  __proto__: null as never,
   bool: 'boolean',
   int32: 'int',
   integer: 'int',

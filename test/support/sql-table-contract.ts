@@ -26,6 +26,48 @@ export function describeTables(connection: () => string): void {
 
   afterAll(() => target?.close());
 
+  describe('names and texts of somebody else', () => {
+    const HOSTILE = [
+      `a"; DROP TABLE bystander; --`,
+      'b`; DROP TABLE bystander; --',
+      `c'; DROP TABLE bystander; --`,
+      `d\\'; DROP TABLE bystander; --`,
+      'e$$; DROP TABLE bystander; --',
+      'f */ DROP TABLE bystander; /*',
+      'g?, $1, :name, %s, {{x}}',
+      'h\n; DROP TABLE bystander;\u2028.',
+      '__proto__',
+    ];
+
+    it.each(HOSTILE)('are names and texts, and nothing else: %j', async (text) => {
+      const bystander = new TableUnderTest(target, {}, 'bystander');
+      const hostile = text.replace('bystander', bystander.quoted);
+      await bystander.generation(NAMED, [upsert(1, 1n, 'is still here')]);
+      const at = new TableUnderTest(target, {}, `${hostile}${process.pid}`);
+      const columns: Record<string, typeof STRING> = Object.fromEntries([
+        ['id', LONG],
+        [hostile, STRING],
+      ]);
+      const described = schemaOf(columns);
+      const schema = {
+        ...described,
+        columns: described.columns.map((column) => ({ ...column, description: hostile })),
+      };
+
+      await at.generation(schema, [upsert(1, 1n, hostile), upsert(1, 2n, 'b')]);
+      await at.changes(schema, [upsert(2, 2n, hostile), deletion(2, 2, 1n)], hostile);
+
+      expect(await at.rows('id', hostile)).toEqual([['2', hostile]]);
+      expect(await at.table.state()).toMatchObject({ key: ['id'] });
+      expect(await bystander.rows('id', 'name')).toEqual([['1', 'is still here']]);
+      await at.partition(hostile, schema, [upsert(3, 3n, hostile)]).catch((error: unknown) => {
+        // A table with a key has no partitions.
+        expect(error).toBeInstanceOf(Error);
+      });
+      expect(await bystander.rows('id', 'name')).toEqual([['1', 'is still here']]);
+    });
+  });
+
   describe('a generation', () => {
     it('is seen when it is finished, and whole', async () => {
       const at = new TableUnderTest(target);

@@ -61,6 +61,7 @@ function responseOf(reply: IncomingMessage): Response {
 
 /** As the global `fetch` does. */
 const UNPACKING: Readonly<Record<string, () => Transform>> = {
+  __proto__: null as never,
   gzip: () => createGunzip(),
   'x-gzip': () => createGunzip(),
   deflate: () => createInflate(),

@@ -194,6 +194,7 @@ export class AvroTypes {
 }
 
 const PRIMITIVES: Readonly<Record<string, Pick<AvroDecoder, 'type' | 'decode'> | undefined>> = {
+  __proto__: null as never,
   boolean: { type: BOOLEAN, decode: asIs },
   int: { type: INT, decode: asIs },
   long: { type: LONG, decode: asIs },

@@ -1,4 +1,4 @@
-import { isObject } from '../../core/json.ts';
+import { isObject, setMember } from '../../core/json.ts';
 import {
   type ExactObject,
   type ExactValue,
@@ -230,9 +230,7 @@ function structConverter(converters: readonly (Field & { convert: Converter })[]
       const item = isThere ? given[name] : null;
       const value = item === null || item === undefined ? null : convert(item);
       if (value === INVALID || (value === null && !nullable)) return INVALID;
-      // As a member of its own also if it is called `__proto__`.
-      if (name === '__proto__') Object.defineProperty(struct, name, { value, enumerable: true, writable: true });
-      else struct[name] = value;
+      setMember(struct, name, value);
     }
     return found < Object.keys(given).length && !dropUnknown ? INVALID : struct;
   };

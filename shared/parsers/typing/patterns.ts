@@ -5,6 +5,7 @@ import { canonicalDate, canonicalTime, parseTimestamp, timestampOfNanos } from '
 export type PatternReader = (text: string) => string | undefined;
 
 const EPOCHS: Readonly<Record<string, bigint>> = {
+  __proto__: null as never,
   epochSeconds: 1_000_000_000n,
   epochMillis: 1_000_000n,
   epochMicros: 1000n,
@@ -24,6 +25,7 @@ type Part =
   | 'zone';
 
 const TOKENS: Readonly<Record<string, readonly [Part | undefined, string]>> = {
+  __proto__: null as never,
   yyyy: ['year', String.raw`\d{4}`],
   yy: ['shortYear', String.raw`\d{2}`],
   MMMM: ['monthName', '[A-Za-z]+'],

@@ -1,4 +1,5 @@
 import type { RowValue, TableSchema, WriteColumn } from '../../clients/maxcompute/index.ts';
+import { setMember } from '../../core/json.ts';
 import type { ColumnType, Value } from '../../records/column-type.ts';
 import type { Row, Schema } from '../../records/schema.ts';
 import { typeText } from '../../records/type-text.ts';
@@ -46,7 +47,7 @@ export function planRows({ columns }: Schema, table: TableSchema): RowPlan | Mis
         const value = values[at]!;
         const converted = value === null ? null : convert(value);
         if (converted === undefined) return `${column.name}: the value does not fit ${column.type}`;
-        row[column.name] = converted;
+        setMember(row, column.name, converted);
       }
       return row;
     },
@@ -152,7 +153,7 @@ function structOf(type: ColumnType & { kind: 'struct' }, parts: readonly WriteCo
     for (const { from, to, convert } of members) {
       const member = convert(given[from] ?? null);
       if (member === undefined) return undefined;
-      made[to] = member;
+      setMember(made, to, member);
     }
     return made;
   };

@@ -1,4 +1,5 @@
 import type { Data, DataType, RecordBatch, Schema } from 'apache-arrow';
+import { setMember } from '../../../core/json.ts';
 import { InvalidRequestError } from '../client-errors.ts';
 import { columnData } from './columns.ts';
 import { type Arrow, loadArrow } from './library.ts';
@@ -33,7 +34,7 @@ export async function rowsOfBatch(
   const columns = columnReaders(await loadArrow(), batch, declared);
   return Array.from({ length: batch.numRows }, (_, index) => {
     const row: Record<string, RowValue> = {};
-    for (const { name, read } of columns) row[name] = read(index);
+    for (const { name, read } of columns) setMember(row, name, read(index));
     return row;
   });
 }

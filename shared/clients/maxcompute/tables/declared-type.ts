@@ -19,6 +19,7 @@ export function parseDeclaredType(text: string): DeclaredType {
 }
 
 const PART_NAMES: Readonly<Record<string, readonly string[] | undefined>> = {
+  __proto__: null as never,
   array: ['element'],
   vector: ['element'],
   map: ['key', 'value'],

@@ -61,7 +61,14 @@ function attributesOf(text: string): Record<string, string> {
   return found;
 }
 
-const NAMED: Readonly<Record<string, string | undefined>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
+const NAMED: Readonly<Record<string, string | undefined>> = {
+  __proto__: null as never,
+  lt: '<',
+  gt: '>',
+  amp: '&',
+  quot: '"',
+  apos: "'",
+};
 
 function unescaped(text: string): string {
   return text.replaceAll(/&(#x[\da-f]+|#\d+|\w+);/gi, (whole, entity: string) => {
