@@ -59,9 +59,11 @@ const SHARED: Readonly<Record<string, readonly string[]>> = {
     'refresh',
     'uploads',
   ],
+  costs: ['core', 'tables', 'queue', 'landing', 'nodes', 'partitions', 'pipelines', 'refresh'],
   operations: [
     ...['core', 'sqlite', 'tables', 'queue', 'landing', 'secrets', 'nodes', 'partitions', 'runs', 'buckets', 'jobs'],
     ...['clients', 'connectors', 'records', 'parsers', 'pipelines', 'sinks', 'uploads', 'listing', 'refresh', 'steps'],
+    'costs',
   ],
 };
 

@@ -1,6 +1,9 @@
 import type { Deadline } from '../core/deadline.ts';
+import { changesPart, NO_WORK, type ShardWork } from '../costs/work.ts';
+import type { DuePartition, WorkSum } from '../costs/work-sum.ts';
 import type { FeedListing, Listing } from '../listing/listing.ts';
 import { EMPTY_DIGEST } from '../nodes/digest.ts';
+import { shardsFor } from '../nodes/layout.ts';
 import type { NodeRecord, ShardKey, ShardRecord } from '../nodes/store.ts';
 import { diffShard } from '../partitions/diff.ts';
 import type { PartitionKind, PartitionRecord, Reason } from '../partitions/store.ts';
@@ -21,14 +24,20 @@ export interface PlannedChange {
   readonly partitions?: number;
 }
 
-/** Lists a pipeline's source and says what a refresh would read or remove, and why. Reads no partition and writes nothing. */
+/**
+ * Lists a pipeline's source and says what a refresh would read or remove, and why. Reads no partition and writes nothing.
+ *
+ * @param work gets what decides the requests of that refresh; whole when the last change is out
+ */
 export async function* planOnly(
   pipeline: Pipeline,
   deps: RefreshDeps,
   deadline: Deadline,
+  work?: WorkSum,
 ): AsyncGenerator<PlannedChange> {
   const active = await deps.runs.active(pipeline.name);
-  yield* new DryRun(pipeline, deps, deadline).node(DRY_ROOT, active?.root);
+  if (work && (active?.number ?? 0) > 0) work.ranBefore();
+  yield* new DryRun(pipeline, deps, deadline, work).node(DRY_ROOT, active?.root);
 }
 
 interface Stored {
@@ -40,27 +49,34 @@ class DryRun {
   readonly #pipeline: Pipeline;
   readonly #deps: RefreshDeps;
   readonly #deadline: Deadline;
+  readonly #work: WorkSum | undefined;
 
-  constructor(pipeline: Pipeline, deps: RefreshDeps, deadline: Deadline) {
+  constructor(pipeline: Pipeline, deps: RefreshDeps, deadline: Deadline, work: WorkSum | undefined) {
     this.#pipeline = pipeline;
     this.#deps = deps;
     this.#deadline = deadline;
+    this.#work = work;
   }
 
-  async *node(node: DryNode, id: string | undefined): AsyncGenerator<PlannedChange> {
+  /** @returns whether the node will show something else than before */
+  async *node(node: DryNode, id: string | undefined): AsyncGenerator<PlannedChange, boolean> {
     const stored = id === undefined ? undefined : await this.#deps.nodes.load(this.#pipeline.name, id);
-    if (node.kind === 'feed') yield* this.#feed(node, stored);
-    else yield* this.#folder(node, stored);
+    return node.kind === 'feed' ? yield* this.#feed(node, stored) : yield* this.#folder(node, stored);
   }
 
-  async *#feed(node: DryNode, stored: Stored | undefined): AsyncGenerator<PlannedChange> {
+  async *#feed(node: DryNode, stored: Stored | undefined): AsyncGenerator<PlannedChange, boolean> {
+    const due: DuePartition[] = [];
+    let jobs = 0;
     for (const shard of stored?.shards.values() ?? []) {
       if (shard.digest !== undefined) continue;
       for await (const item of this.#deps.partitions.all(this.#key(stored!, shard.shard))) {
-        if (item.due !== undefined)
+        if (item.due !== undefined) {
+          due.push({ sk: item.sk, name: item.name, fingerprint: item.due, metadata: item.metadata ?? {} });
           yield this.#change(node, item.name, 'leaf', item.failed ? 'RETRY' : (item.reason ?? 'NEW'));
-        else if (item.kind === 'job' && (await this.#jobReason(item, item)) !== undefined)
+        } else if (item.kind === 'job' && (await this.#jobReason(item, item)) !== undefined) {
+          jobs += 1;
           yield this.#change(node, item.name, 'job', 'RETRY');
+        }
       }
     }
     const listing = await dryListing<FeedListing>(
@@ -71,23 +87,42 @@ class DryRun {
       this.#deps,
     );
     try {
-      for (const { name, kind, size } of await listing.children()) yield this.#change(node, name, kind, 'NEW', size);
+      for (const child of await listing.children()) {
+        if (child.kind === 'leaf') due.push(child);
+        else jobs += 1;
+        yield this.#change(node, child.name, child.kind, 'NEW', child.size);
+      }
     } finally {
       await listing.close();
     }
+    this.#work?.feed(node.path.length, stored !== undefined, due, jobs);
+    return stored === undefined || due.length + jobs > 0;
   }
 
-  async *#folder(node: DryNode, stored: Stored | undefined): AsyncGenerator<PlannedChange> {
+  async *#folder(node: DryNode, stored: Stored | undefined): AsyncGenerator<PlannedChange, boolean> {
     const listing = await dryListing<Listing>(this.#pipeline, node, {}, this.#deadline, this.#deps);
-    const below: { readonly child: DryNode; readonly id: string | undefined }[] = [];
+    const below: { readonly child: DryNode; readonly id: string | undefined; readonly in: number }[] = [];
+    const works: ShardWork[] = [];
+    /** Of each shard, nodes that will show something else. */
+    const changed = new Map<number, number>();
     let unchanged = 0;
     try {
-      const shards = stored?.node.layout.shards ?? 1;
+      const shards = stored?.node.layout.shards ?? shardsFor(listing.total, this.#deps.sizes.childrenPerShard);
       for (let shard = 0; shard < shards; shard++) {
         const slice = listing.digest(shard, shards);
         const agrees = slice.digest === (stored?.shards.get(shard)?.digest ?? (stored ? undefined : EMPTY_DIGEST));
+        const held = stored?.shards.get(shard);
+        const work = {
+          ...NO_WORK,
+          agrees,
+          stale: held !== undefined && held.childChanged >= held.built,
+          standing: held?.totals.partitions ?? 0,
+        };
         if (agrees) unchanged += slice.count - slice.nodes;
-        if (agrees && slice.nodes === 0) continue;
+        if (agrees && slice.nodes === 0) {
+          works.push({ ...work, heldLeaves: slice.count });
+          continue;
+        }
         const { children } = await listing.children(shard, shards, agrees ? 'nodes' : 'all');
         const items = await this.#items(stored, shard, agrees);
         const diff = diffShard(items, children, {
@@ -101,23 +136,34 @@ class DryRun {
         for (const { listed, reason } of diff.due) yield this.#change(node, listed.name, 'leaf', reason, listed.size);
         for (const { item, action } of diff.settled)
           if (action === 'gone') yield this.#change(node, item.name, item.kind, 'REMOVED', item.landed?.bytes);
+        works.push({
+          ...work,
+          ...this.#work?.shard(items.values(), diff, agrees ? slice.count - slice.nodes : undefined),
+        });
         if (!agrees) unchanged += [...children.values()].filter(({ kind }) => kind === 'leaf').length - diff.due.length;
         for (const { listed, item, anew } of diff.children) {
           if (listed.kind === 'job') {
             const reason = await this.#jobReason(listed, anew ? undefined : item);
+            if (reason) changed.set(shard, (changed.get(shard) ?? 0) + 1);
+            if (reason) this.#work?.unknown('jobs');
             if (reason) yield this.#change(node, listed.name, 'job', reason);
             else unchanged += 1;
             continue;
           }
           const kind = listed.kind === 'feed' ? 'feed' : 'folder';
-          below.push({ child: dryChild(node, listed.name, kind, listed.metadata), id: anew ? undefined : item?.child });
+          const child = dryChild(node, listed.name, kind, listed.metadata);
+          below.push({ child, id: anew ? undefined : item?.child, in: shard });
         }
       }
     } finally {
       await listing.close();
     }
     if (unchanged > 0) yield { path: node.path, kind: 'folder', reason: 'UNCHANGED', partitions: unchanged };
-    for (const { child, id } of below) yield* this.node(child, id);
+    for (const { child, id, in: shard } of below)
+      if (yield* this.node(child, id)) changed.set(shard, (changed.get(shard) ?? 0) + 1);
+    const shards = works.map((work, shard) => ({ ...work, changedNodes: changed.get(shard) ?? 0 }));
+    this.#work?.folder({ folders: 1, depth: node.path.length, known: stored !== undefined, shards });
+    return stored === undefined || shards.some(changesPart);
   }
 
   async #whereFeedIs(stored: Stored | undefined) {

@@ -45,7 +45,8 @@ export async function guardRemoval(
   );
 }
 
-const isTooMuch = (going: number, standing: number) => going >= GUARDED_FROM && going > standing * GUARDED_SHARE;
+/** More often a broken source than a cleaned one. */
+export const isTooMuch = (going: number, standing: number) => going >= GUARDED_FROM && going > standing * GUARDED_SHARE;
 
 /** Of a layout that grows every shard is compared anew. */
 function isChanged({ shard }: ShardRecord, { node }: NodeTask, layout: Layout, changed: ReadonlySet<number>): boolean {

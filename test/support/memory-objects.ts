@@ -97,8 +97,10 @@ export class MemoryObjects implements Objects {
   #store(key: string, data: Buffer): StoredObject {
     this.#etags += 1;
     this.writes.set(key, (this.writes.get(key) ?? 0) + 1);
-    this.#stored.set(key, { data, etag: `"${this.#etags}"` });
-    return { bytes: data.length as StoredObject['bytes'], etag: `"${this.#etags}"` };
+    // As long as S3's.
+    const etag = `"${this.#etags.toString(16).padStart(32, '0')}"`;
+    this.#stored.set(key, { data, etag });
+    return { bytes: data.length as StoredObject['bytes'], etag };
   }
 }
 

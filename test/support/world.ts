@@ -9,6 +9,7 @@ import { type ConnectorService, connectorService } from '../../shared/connectors
 import { type Deadline, DeadlineError, RESERVE_MS } from '../../shared/core/deadline.ts';
 import { sha256Hex } from '../../shared/core/ids.ts';
 import { jsonLogger } from '../../shared/core/logger.ts';
+import type { Meter } from '../../shared/core/meter.ts';
 import { Redactor } from '../../shared/core/redaction.ts';
 import { minutes } from '../../shared/core/units.ts';
 import { JobStore } from '../../shared/jobs/store.ts';
@@ -16,6 +17,7 @@ import { decompressed } from '../../shared/landing/decoder.ts';
 import type { FlatManifest } from '../../shared/landing/flat-manifest.ts';
 import { compressionOfKey, latestKey } from '../../shared/landing/keys.ts';
 import { type LatestManifest, type LeafEntry, manifestLeaves, readLatest } from '../../shared/landing/manifest.ts';
+import { meteredObjects } from '../../shared/landing/metered.ts';
 import { StorageError } from '../../shared/landing/objects.ts';
 import { type NodeRecord, NodeStore, type ShardKey } from '../../shared/nodes/store.ts';
 import { pipelineTasks } from '../../shared/operations/tasks.ts';
@@ -31,6 +33,7 @@ import {
   parseStreamUpload,
   type StartRefreshRequest,
 } from '../../shared/queue/messages.ts';
+import { meteredQueues } from '../../shared/queue/metered.ts';
 import { type OutgoingMessage, QUEUE_NAMES, type QueueName, type ReceivedMessage } from '../../shared/queue/queue.ts';
 import { sqliteQueues } from '../../shared/queue/sqlite.ts';
 import type { Delivery, RefreshDeps } from '../../shared/refresh/deps.ts';
@@ -44,6 +47,7 @@ import { readBytes } from '../../shared/steps/read-bytes.ts';
 import { type StartRefreshAnswer, startRefresh } from '../../shared/steps/start-refresh.ts';
 import { streamUpload } from '../../shared/steps/stream-upload.ts';
 import { type SweptPipeline, sweep } from '../../shared/steps/sweep.ts';
+import { meteredTables } from '../../shared/tables/metered.ts';
 import { sqliteTables } from '../../shared/tables/sqlite.ts';
 import { SinkStore } from '../../shared/uploads/store.ts';
 import { leaksIn, secretsIn } from './canary.ts';
@@ -112,6 +116,8 @@ export class World {
   asyncConnectors: readonly AsyncConnector[] = [];
   /** Also sweeps every five minutes while messages wait; else only when none is left. */
   sweepsMeanwhile = false;
+  /** Counts every request of the functions, if given. */
+  meter: Meter | undefined;
   pipeline!: Pipeline;
   readonly random: () => number;
   readonly tables: ReturnType<typeof sqliteTables>;
@@ -165,8 +171,19 @@ export class World {
 
   deps(process?: Process): RefreshDeps {
     const gate = process ?? this.process('test');
-    const tables = gate.tables(this.tables);
-    const queues = gate.queues({ ...this.queues, send: (queue, messages) => this.#send(queue, messages) });
+    const { meter } = this;
+    const plain = {
+      tables: gate.tables(this.tables),
+      queues: gate.queues({ ...this.queues, send: (queue, messages) => this.#send(queue, messages) }),
+      objects: gate.objects(this.objects),
+    };
+    const { tables, queues, objects } = meter
+      ? {
+          tables: meteredTables(plain.tables, meter),
+          queues: meteredQueues({ ...this.queues, ...plain.queues }, meter),
+          objects: meteredObjects(plain.objects, meter),
+        }
+      : plain;
     const common = {
       clock: this.time.clock,
       log: jsonLogger({
@@ -198,7 +215,7 @@ export class World {
         secrets: { get: async () => this.#credential },
       }),
       queues,
-      objects: gate.objects(this.objects),
+      objects,
       spoolFolder: this.#spoolFolder,
       sizes: this.sizes,
     };
