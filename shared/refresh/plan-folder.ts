@@ -12,7 +12,7 @@ import { forcing, type NodeTask } from './node-task.ts';
 import { planShard } from './plan-shard.ts';
 
 /** Shards planned at a time: enough to hide the tables' latency, few enough to stay small. */
-const SHARDS_AT_ONCE = 4;
+export const SHARDS_AT_ONCE = 4;
 
 /** A plan that ran out of time between two shards: it goes on with the others. */
 export interface PlanProgress {

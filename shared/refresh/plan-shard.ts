@@ -26,7 +26,7 @@ import { type Forcing, forcing, type NodeTask } from './node-task.ts';
 import { droppedNodes, jobGarbage, type OrphanContext, orphansOfMarks } from './orphans.ts';
 
 /** Conditional writes have no batch form, so many are under way at once. */
-const WRITES_AT_ONCE = 32;
+export const WRITES_AT_ONCE = 32;
 
 /**
  * Plans one shard of a folder, in an order that none of its steps may leave: the shard takes the plan and loses its digest;

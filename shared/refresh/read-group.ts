@@ -25,8 +25,8 @@ import {
 import { stopWithinMs } from './time.ts';
 
 /** Small partitions are read side by side to hide the latency of source and store; large ones one after the other. */
-const READS_AT_ONCE = 8;
-const SMALL_BYTES = 4 * 1024 * 1024;
+export const READS_AT_ONCE = 8;
+export const SMALL_BYTES = 4 * 1024 * 1024;
 /** A worker that dies takes its partition with it at most so often. */
 const LOST_MAX = 3;
 const DELAY_MAX_SECONDS = 900;
