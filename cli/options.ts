@@ -61,3 +61,10 @@ export function byteCount(text: string): number {
 }
 
 export const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
+
+/** Gathers `name=value` into a record. */
+export function pairs(text: string, before: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('It must be name=value.');
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+}

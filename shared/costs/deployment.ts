@@ -1,5 +1,5 @@
 import { parse } from 'yaml';
-import { IngestError } from '../core/errors.ts';
+import { InvalidInputError } from '../core/errors.ts';
 import { MIB } from '../core/units.ts';
 
 const FUNCTION_NAMES = ['start-refresh', 'list-objects', 'read-bytes', 'finish-refresh'] as const;
@@ -83,8 +83,4 @@ const asRecord = (value: unknown): Record<string, unknown> =>
   value !== null && typeof value === 'object' ? (value as Record<string, unknown>) : {};
 
 /** `serverless.yml` does not say what an estimate needs. */
-export class DeploymentError extends IngestError {
-  override readonly name = 'DeploymentError';
-  readonly code = 'InvalidDeployment';
-  readonly retryable = false;
-}
+export class DeploymentError extends InvalidInputError {}

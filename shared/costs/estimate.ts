@@ -37,7 +37,7 @@ export interface EstimateOptions {
 export async function estimate(options: EstimateOptions): Promise<Estimate> {
   const { facts, folders, run, tariff, deployment } = options;
   const depth = Math.max(1, ...folders.map((folder) => folder.depth));
-  const weights = await weigh(facts, depth);
+  const weights = await weigh(facts, folders);
   const counted = new RefreshRequests(facts, weights);
   counted.run(run);
   const perFolder = folders.map((work): FolderRequests => {
@@ -94,25 +94,31 @@ function deliveries(tally: Tally, { functions }: Deployment, weights: Weights, f
  * Listing, reading and completing go on side by side, so the slower of listing and reading counts; before and after it every
  * level of the tree takes a message and its function.
  */
-function pace(durations: Durations, { functions }: Deployment, { speeds }: Tariff, depth: number) {
+function pace(durations: Durations, { functions }: Deployment, { speeds, quotas }: Tariff, depth: number) {
+  const wanted = Object.values(functions).reduce((sum, { concurrency }) => sum + concurrency, 0);
+  const granted = Math.min(1, quotas['lambda.concurrency'] / wanted);
   const busy = (name: 'list-objects' | 'read-bytes') => {
-    const { seconds, invocations, longestSeconds } = durations[name];
-    return Math.max(longestSeconds, seconds / Math.min(functions[name].concurrency, Math.max(1, invocations)));
+    const { seconds, longestSeconds } = durations[name];
+    const { concurrency } = functions[name];
+    const shared = seconds / Math.max(1, concurrency * granted);
+    const at = granted < 1 ? 'lambda.concurrency' : `${name} at concurrency ${concurrency}`;
+    return shared > longestSeconds
+      ? { seconds: shared, boundBy: at }
+      : { seconds: longestSeconds, boundBy: `the longest invocation of ${name}` };
   };
   const listing = busy('list-objects');
   const reading = busy('read-bytes');
+  const slower = reading.seconds > listing.seconds ? reading : listing;
+  // Nothing is read before something is listed.
+  const ahead = slower === reading ? Math.min(listing.seconds, durations['list-objects'].longestSeconds) : 0;
   const steps = durations['start-refresh'].seconds + durations['finish-refresh'].seconds;
-  const levels = (depth + 3) * (speeds['hop.seconds'] + 8 * speeds['dynamodb.seconds']);
-  const slower = reading > listing ? 'read-bytes' : 'list-objects';
-  return {
-    seconds:
-      Math.max(listing, reading) +
-      Math.min(listing / Math.max(1, durations['list-objects'].invocations), reading) +
-      steps +
-      levels,
-    boundBy: `${slower} at concurrency ${functions[slower].concurrency}`,
-  };
+  const levels = (depth + HOPS) * (speeds['hop.seconds'] + ROUND_TRIPS_OF_LEVEL * speeds['dynamodb.seconds']);
+  return { seconds: ahead + slower.seconds + steps + levels, boundBy: slower.boundBy };
 }
+
+/** Messages from the start to the end, beside one for each level of the tree. */
+const HOPS = 3;
+const ROUND_TRIPS_OF_LEVEL = 8;
 
 function dollars(
   lines: readonly RequestLine[],

@@ -94,6 +94,9 @@ export class RefreshRequests {
     const standing = sum(shards.map((shard) => shard.shards * shard.standing));
     if (!isTooMuch(suspected, standing)) return;
     for (const shard of suspect) this.tally.object('get', folders * shard.shards, this.#partBytes(shard));
+    // A warning in the run's record.
+    const going = sum(shards.map((shard) => shard.shards * shard.removed));
+    if (isTooMuch(going, standing)) this.tally.update('runs', folders, this.#weights.record);
   }
 
   #shard({ folders, known }: FolderWork, shard: ShardWork, layout: number): void {

@@ -4,6 +4,7 @@ import { type EpochMs, epochMs } from '../core/units.ts';
 import { dataKey, manifestKey, partKey } from '../landing/keys.ts';
 import { encodePart, type LeafEntry } from '../landing/manifest.ts';
 import { EMPTY_DIGEST } from '../nodes/digest.ts';
+import { FIRST_LAYOUT } from '../nodes/layout.ts';
 import { planOf } from '../nodes/plan.ts';
 import type { NodeRecord, Place, ShardRecord } from '../nodes/store.ts';
 import { type Landed, type PartitionRecord, sortKey } from '../partitions/store.ts';
@@ -11,6 +12,7 @@ import type { Pipeline } from '../pipelines/define.ts';
 import type { ListObjectsMessage, ReadBytesMessage } from '../queue/messages.ts';
 import { itemBytes } from '../tables/item-size.ts';
 import type { Item } from '../tables/table.ts';
+import type { FolderWork } from './work.ts';
 
 /** What a source's partitions are like, on average, as far as it decides how large items and messages are. */
 export interface SourceFacts {
@@ -62,9 +64,14 @@ const digits = (count: number) => String(Math.max(0, Math.ceil(count) - 1)).leng
 /** Enough for a typical mix of compressed text. */
 const SAMPLE_ENTRIES = 200;
 
-/** Weighs records as the code writes them, with names, fingerprints and metadata of the given length. */
-export async function weigh(facts: SourceFacts, depth = 1): Promise<Weights> {
-  const sample = new Samples(facts, depth);
+/**
+ * Weighs records as the code writes them, with names, fingerprints and metadata of the given length.
+ *
+ * @param folders tell how deep the tree is, and whether its partitions are in folders of several shards
+ */
+export async function weigh(facts: SourceFacts, folders: readonly FolderWork[] = []): Promise<Weights> {
+  const depth = Math.max(1, ...folders.map((folder) => folder.depth));
+  const sample = new Samples(facts, depth, isCut(folders));
   const entries = Array.from({ length: SAMPLE_ENTRIES }, (_, at) => sample.leafEntry(at));
   const part = await encodePart(entries);
   const flat = entries.map(({ name, objects, sha256, bytes, fingerprint, run, reason }) => ({
@@ -104,6 +111,17 @@ export async function weigh(facts: SourceFacts, depth = 1): Promise<Weights> {
   };
 }
 
+/** Most partitions are in folders of several shards: keys name a layout of its own. */
+function isCut(folders: readonly FolderWork[]): boolean {
+  const partitions = { cut: 0, whole: 0 };
+  for (const { folders: count, shards } of folders) {
+    const layout = shards.reduce((sum, one) => sum + one.shards, 0);
+    for (const shard of shards)
+      partitions[layout > 1 ? 'cut' : 'whole'] += count * shard.shards * (shard.heldLeaves + shard.fresh);
+  }
+  return partitions.cut > partitions.whole;
+}
+
 const PLAN = planOf(12, 12);
 const AT: EpochMs = epochMs(new Date('2026-01-01'));
 const SIZE = 1_000_000;
@@ -114,10 +132,11 @@ class Samples {
   readonly name: string;
   readonly path: readonly string[];
   readonly #node = idOf('node');
-  readonly #layout = idOf('layout');
+  readonly #layout: string;
 
-  constructor(facts: SourceFacts, depth: number) {
+  constructor(facts: SourceFacts, depth: number, isCut: boolean) {
     this.#facts = facts;
+    this.#layout = isCut ? idOf('layout') : FIRST_LAYOUT.id;
     this.name = 'n'.repeat(Math.max(1, Math.round(facts.nameBytes)));
     this.path = Array.from({ length: depth }, () => this.name);
   }

@@ -95,7 +95,7 @@ async function saidAndDone(pipeline: Pipeline) {
   const work = new WorkSum(watching.sizes);
   for await (const _change of planOnly(pipeline, watching, noDeadline(), work));
   const facts = { pipeline, ...work.averages() };
-  const requests = new RefreshRequests(facts, await weigh(facts));
+  const requests = new RefreshRequests(facts, await weigh(facts, work.folders()));
   requests.run(work.run());
   for (const folder of work.folders()) requests.folder(folder);
 

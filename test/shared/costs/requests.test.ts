@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { noDeadline } from '../../../shared/core/deadline.ts';
 import { type MeterLine, newMeter } from '../../../shared/core/meter.ts';
+import { MIB } from '../../../shared/core/units.ts';
 import { RefreshRequests } from '../../../shared/costs/requests.ts';
 import { weigh } from '../../../shared/costs/weights.ts';
 import { WorkSum } from '../../../shared/costs/work-sum.ts';
@@ -12,7 +13,7 @@ async function saidAndDone(world: World) {
   const work = new WorkSum(world.sizes);
   for await (const _ of planOnly(world.pipeline, world.deps(), noDeadline(), work));
   const facts = { pipeline: world.pipeline, ...work.averages() };
-  const requests = new RefreshRequests(facts, await weigh(facts));
+  const requests = new RefreshRequests(facts, await weigh(facts, work.folders()));
   requests.run(work.run());
   for (const folder of work.folders()) requests.folder(folder);
   world.meter = newMeter();
@@ -54,9 +55,12 @@ interface Case {
   readonly leaves: number;
 }
 
+const CONTENT = 'x'.repeat(1000);
+
 const leaf = (world: World, path: string, at: number, version: string) =>
   world.source.leaf(`${path}part-${String(at).padStart(6, '0')}.csv`, `${version}-${at}`, {
     size: 1000,
+    bytes: CONTENT,
     isPrefix: false,
   });
 
@@ -68,6 +72,14 @@ function filled({ folders, leaves }: Case): World {
     for (let at = 0; at < leaves; at++) leaf(world, `folder-${folder}/`, at, 'v1');
   }
   return world;
+}
+
+function check(runs: Readonly<Record<string, Awaited<ReturnType<typeof saidAndDone>>>>): void {
+  for (const [name, { said, done }] of Object.entries(runs)) {
+    expect.soft(requestsOf(said), name).toEqual(requestsOf(done));
+    for (const kind of UNITS)
+      expect.soft(Math.abs(kind.of(said) / kind.of(done) - 1), `${kind.name} of ${name}`).toBeLessThan(0.05);
+  }
 }
 
 describe('the requests of a refresh', () => {
@@ -88,10 +100,50 @@ describe('the requests of a refresh', () => {
     world.source.remove(`${root}part-000000.csv`);
     const removed = await saidAndDone(world);
 
-    for (const [name, { said, done }] of Object.entries({ first, settled, unchanged, changed, removed })) {
-      expect.soft(requestsOf(said), name).toEqual(requestsOf(done));
-      for (const kind of UNITS)
-        expect.soft(Math.abs(kind.of(said) / kind.of(done) - 1), `${kind.name} of ${name}`).toBeLessThan(0.05);
+    check({ first, settled, unchanged, changed, removed });
+  });
+
+  it('are as many as the model says where folders come and go, deeper down too', async () => {
+    const world = newWorld({ manifests: ['csv'] });
+    const fill = (path: string, leaves: number) => {
+      world.source.folder(path);
+      for (let at = 0; at < leaves; at++) leaf(world, `${path}/`, at, 'v1');
+    };
+    for (const folder of ['a', 'b', 'c']) {
+      world.source.folder(folder);
+      for (const inner of ['x', 'y']) fill(`${folder}/${inner}`, 20);
     }
+    const first = await saidAndDone(world);
+    await world.refresh();
+    fill('a/new', 20);
+    leaf(world, 'b/x/', 3, 'v2');
+    const added = await saidAndDone(world);
+    world.source.remove('a/new');
+    const dropped = await saidAndDone(world);
+    world.source.folder('empty');
+    const empty = await saidAndDone(world);
+
+    check({ first, added, dropped, empty });
+  });
+
+  it('are as many as the model says where a listing looks like a broken source', async () => {
+    const world = filled({ what: '', folders: 0, leaves: 300 });
+    await world.refresh();
+    for (let at = 0; at < 200; at++) world.source.remove(`part-${String(at).padStart(6, '0')}.csv`);
+
+    const guarded = await saidAndDone(world);
+
+    check({ guarded });
+  });
+
+  it('are as many as the model says where partitions are large', async () => {
+    const world = newWorld();
+    for (let at = 0; at < 30; at++)
+      world.source.leaf(`large-${at}`, 'v1', { size: 9 * MIB, bytes: Buffer.alloc(9 * MIB) });
+
+    const large = await saidAndDone(world);
+
+    check({ large });
+    expect(large.done['sqs read-bytes send']!.requests).toBe(1);
   });
 });
