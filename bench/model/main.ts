@@ -3,7 +3,7 @@ import { markdown, model, standingMarkdown } from './table.ts';
 
 const HELP = `Prints what refreshes cost and how long they take on AWS, and which quota they come to first: on paper.
 
-  node bench/model/main.ts [--leaves N] [--folders N] [--set NAME=VALUE]… [--param NAME=VALUE]… [--json]
+  npm run bench:model -- [--leaves N] [--folders N] [--set NAME=VALUE]… [--param NAME=VALUE]… [--json]
 
   --leaves   partitions of a folder; default 1,000
   --folders  folders of a folder; default 1,000

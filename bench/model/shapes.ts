@@ -69,8 +69,18 @@ function leafFolders(
       { folders: count, shards: [{ ...NO_WORK, ...due(perShard, size), shards, agrees: false, fresh: perShard }] },
     ];
   const changes = (changed: number) => ({ ...held, ...due(changed, size), agrees: false, changed });
+  /** In each folder so many shards like this, the others as they were. */
+  const some = (shard: ShardWork, of: number): Pick<FolderWork, 'folders' | 'shards'>[] => {
+    const each = [
+      { ...shard, shards: of },
+      { ...held, shards: shards - of },
+    ];
+    return [{ folders: count, shards: each.filter((one) => one.shards > 0) }];
+  };
   if (refresh.spread === 'by folder') {
-    const changed = Math.min(count, Math.max(1, Math.round(count * refresh.share)));
+    // Of few folders whole shards.
+    if (count * refresh.share < 1) return some(changes(perShard), Math.max(1, Math.round(shards * refresh.share)));
+    const changed = Math.min(count, Math.round(count * refresh.share));
     return [
       { folders: changed, shards: [{ ...changes(perShard), shards }] },
       { folders: count - changed, shards: [all] },
@@ -79,16 +89,7 @@ function leafFolders(
   const each = perShard * refresh.share;
   if (each >= 1) return [{ folders: count, shards: [{ ...changes(Math.round(each)), shards }] }];
   // Less than one in every shard: one in some of them.
-  const some = Math.max(1, Math.round(shards * each));
-  return [
-    {
-      folders: count,
-      shards: [
-        { ...changes(1), shards: some },
-        { ...held, shards: shards - some },
-      ].filter((one) => one.shards > 0),
-    },
-  ];
+  return some(changes(1), Math.max(1, Math.round(shards * each)));
 }
 
 function upperShard(nodes: number, below: number, refresh: Refresh): ShardWork {

@@ -5,8 +5,7 @@ import { Workplace } from '../support/terminal.ts';
 
 const FILES = Object.fromEntries(Array.from({ length: 120 }, (_, at) => [`part-${at}.csv`, 'x'.repeat(at)]));
 
-const QUEUE =
-  '{ memorySize: 512, timeout: 60, events: [{ sqs: { batchSize: 1, maximumConcurrency: "${param:most}" } }] }';
+const QUEUE = `{ memorySize: 512, timeout: 60, events: [{ sqs: { batchSize: 1, maximumConcurrency: '\${param:most}' } }] }`;
 const SERVERLESS = `
 params: { default: { most: 3 } }
 functions:
