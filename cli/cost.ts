@@ -85,7 +85,14 @@ async function printEstimate(
   await session.print(lines.map((line) => `  ${line}\n`).join(''));
 }
 
-const SERVICES = { dynamodb: 'DynamoDB', s3: 'S3', sqs: 'SQS', lambda: 'Lambda', logs: 'logs' } as const;
+const SERVICES = {
+  dynamodb: 'DynamoDB',
+  s3: 'S3',
+  sqs: 'SQS',
+  lambda: 'Lambda',
+  logs: 'logs',
+  scheduler: 'schedule',
+} as const;
 
 function quotaText({ quota, use, limit, share, what }: Estimate['quotas'][number]): string {
   const percent = share >= 0.1 ? Math.round(100 * share) : Number((100 * share).toPrecision(1));

@@ -99,7 +99,7 @@ const shareText = (share: number): string =>
 export function markdown({ rows }: Pick<Model, 'rows'>): string {
   const lines = rows.map(({ partitions, bytes, refresh, estimate: { usd, seconds, boundBy, quotas } }) => {
     const first = quotas[0]!;
-    const parts = [usd.dynamodb, usd.s3, usd.sqs, usd.lambda + usd.logs].map(usdText).join(' + ');
+    const parts = [usd.dynamodb, usd.s3, usd.sqs, usd.lambda + usd.logs + usd.scheduler].map(usdText).join(' + ');
     const cells = [
       ...[
         `${partitions / 1e6} M`,
@@ -115,7 +115,7 @@ export function markdown({ rows }: Pick<Model, 'rows'>): string {
     return `| ${cells.join(' | ')} |`;
   });
   return [
-    '| partitions | bytes | refresh | USD | DynamoDB + S3 + SQS + Lambda and logs | hours | bound by | quota met first |',
+    '| partitions | bytes | refresh | USD | DynamoDB + S3 + SQS + Lambda, logs and schedule | hours | bound by | quota met first |',
     '| ---: | ---: | --- | ---: | --- | ---: | --- | --- |',
     ...lines,
   ].join('\n');

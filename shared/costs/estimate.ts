@@ -13,7 +13,7 @@ export interface Estimate {
   readonly region: string;
   readonly asOf: string;
   /** USD of the refresh itself; storage comes on top, by the month. */
-  readonly usd: Readonly<Record<'dynamodb' | 's3' | 'sqs' | 'lambda' | 'logs' | 'total', number>>;
+  readonly usd: Readonly<Record<'dynamodb' | 's3' | 'sqs' | 'lambda' | 'logs' | 'scheduler' | 'total', number>>;
   readonly seconds: number;
   /** What it takes so long for: functions at work at a time, or a quota. */
   readonly boundBy: string;
@@ -126,7 +126,7 @@ function dollars(
   { architecture, functions }: Deployment,
   { prices, speeds }: Tariff,
 ): Estimate['usd'] {
-  const usd = { dynamodb: 0, s3: 0, sqs: 0, lambda: 0, logs: 0 };
+  const usd = { dynamodb: 0, s3: 0, sqs: 0, lambda: 0, logs: 0, scheduler: prices['scheduler.invocation'] };
   for (const { service, operation, requests, units, unseenUnits } of lines) {
     if (service === 'dynamodb') {
       const isRead = ['get', 'batchGet', 'query'].includes(operation);

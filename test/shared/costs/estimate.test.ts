@@ -60,6 +60,7 @@ describe('the price of a refresh', () => {
     { price: 's3.read', part: 's3', amount: ({ requests }) => count(requests, 's3', 'get') },
     { price: 'sqs.request', part: 'sqs', amount: ({ requests }) => units(requests, 'sqs') },
     { price: 'sqs.fairQueue', part: 'sqs', amount: ({ requests }) => units(requests, 'sqs') },
+    { price: 'scheduler.invocation', part: 'scheduler', amount: () => 1 },
     {
       price: 'lambda.request',
       part: 'lambda',
