@@ -1,5 +1,6 @@
 import { SHARDS_AT_ONCE } from '../refresh/plan-folder.ts';
 import { WRITES_AT_ONCE } from '../refresh/plan-shard.ts';
+import { FLAT_MANIFEST_MAX_PARTITIONS } from '../refresh/publish.ts';
 import { READS_AT_ONCE, SMALL_BYTES } from '../refresh/read-group.ts';
 import type { Deployment, FunctionName, FunctionSettings } from './deployment.ts';
 import type { Tariff } from './tariff.ts';
@@ -127,9 +128,10 @@ export class Clocked {
     );
   }
 
-  #finishSeconds({ parts, folders, changes }: RunWork): number {
+  #finishSeconds({ partitions, parts, folders, changes }: RunWork): number {
     const speeds = this.#tariff.speeds;
-    const reads = changes ? parts + folders : 0;
+    // For the flat manifests the whole tree is read, one object after the other.
+    const reads = changes && partitions <= FLAT_MANIFEST_MAX_PARTITIONS ? parts + folders : 0;
     return 10 * speeds['dynamodb.seconds'] + (4 + reads) * speeds['s3.seconds'];
   }
 }

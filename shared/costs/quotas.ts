@@ -113,7 +113,7 @@ function sizes({ tariff, deployment, durations, folders, weights, largestBytes }
   const speeds = tariff.speeds;
   const reading =
     largestBytes === 0 ? 0 : speeds['source.openSeconds'] + largestBytes / speeds['lambda.bytesPerSecond'];
-  const seconds = (name: 'list-objects' | 'read-bytes') =>
+  const seconds = (name: 'list-objects' | 'read-bytes' | 'finish-refresh') =>
     Math.min(functions[name].timeoutSeconds, tariff.quotas['lambda.seconds']);
   const inFlight = Math.max(...Object.values(functions).map(({ concurrency, batchSize }) => concurrency * batchSize));
   const spool =
@@ -129,6 +129,12 @@ function sizes({ tariff, deployment, durations, folders, weights, largestBytes }
       seconds('list-objects'),
     ),
     of('lambda.seconds', reading, 'the largest partition, which must be one that can go on', seconds('read-bytes')),
+    of(
+      'lambda.seconds',
+      durations['finish-refresh'].longestSeconds,
+      'publishing, with the flat manifests',
+      seconds('finish-refresh'),
+    ),
     of('lambda.ephemeralStorage', spool, 'the largest listing', disk),
     of(
       'dynamodb.itemBytes',
