@@ -13,11 +13,11 @@ import { NodeStore } from '../../shared/nodes/store.ts';
 import { walkPartitions } from '../../shared/operations/partitions.ts';
 import { PartitionStore } from '../../shared/partitions/store.ts';
 import { RunStore } from '../../shared/runs/store.ts';
+import { SQLReplicator } from '../../shared/sinks/sql/dap/replicator.ts';
 import { seeded } from '../support/seeded.ts';
-import { type ChildEnd, expectDone, expectSettled, runChild } from './world.ts';
+import { tableContent } from '../support/sql-content.ts';
+import { type ChildEnd, expectDone, expectSettled, NAME, type RunOptions, runChild } from './world.ts';
 
-const NAME = 'crash';
-const TABLES = 30;
 const ROWS = 40;
 
 /** The files shown of a table, in the order of the feed. */
@@ -27,23 +27,31 @@ interface ShownFile {
   readonly rows: readonly string[];
 }
 
-/** Thirty tables of a local DAP server that move on, an embedded backend, and worker processes between the two. */
+export interface DapCrashOptions {
+  readonly tables: number;
+  /** With a database behind the pipeline. */
+  readonly sql?: boolean;
+}
+
+/** Tables of a local DAP server that move on, an embedded backend, and worker processes between the two. */
 export class DapCrashWorld {
   readonly home: string;
   readonly server: DapServer;
   readonly random: () => number;
+  readonly #flags: readonly string[];
 
-  private constructor(home: string, server: DapServer, seed: number) {
+  private constructor(home: string, server: DapServer, seed: number, flags: readonly string[]) {
     this.home = home;
     this.server = server;
     this.random = seeded(seed);
+    this.#flags = flags;
   }
 
-  static async open(seed: number): Promise<DapCrashWorld> {
+  static async open(seed: number, { tables, sql = false }: DapCrashOptions): Promise<DapCrashWorld> {
     const server = await startDapServer({
       seed,
       tables: [],
-      extraTables: TABLES,
+      extraTables: tables,
       rows: ROWS,
       rowsPerFile: 15,
       jobSpeed: Number.POSITIVE_INFINITY,
@@ -52,7 +60,8 @@ export class DapCrashWorld {
       // Under the other reading the record of the watermark itself comes again, and could not be told from one landed twice.
       boundary: '(since, until]',
     });
-    return new DapCrashWorld(await mkdtemp(join(tmpdir(), 'landfall-crash-dap-')), server, seed);
+    const home = await mkdtemp(join(tmpdir(), 'landfall-crash-dap-'));
+    return new DapCrashWorld(home, server, seed, sql ? ['--sql'] : []);
   }
 
   async remove(): Promise<void> {
@@ -61,10 +70,10 @@ export class DapCrashWorld {
   }
 
   /** Runs one worker process; killed after so long, if that is given. */
-  run({ killAfterMs, flags = [] }: { killAfterMs?: number; flags?: readonly string[] } = {}): Promise<ChildEnd> {
+  run({ killAfterMs, flags = [] }: RunOptions = {}): Promise<ChildEnd> {
     const { clientId, clientSecret } = this.server.credentials;
     const env = { ...process.env, LANDFALL_SECRET_DAP: JSON.stringify({ clientId, clientSecret }) };
-    return runChild('dap-child.ts', [this.home, this.server.url, ...flags], { killAfterMs, env });
+    return runChild('dap-child.ts', [this.home, this.server.url, ...this.#flags, ...flags], { killAfterMs, env });
   }
 
   /** Undisturbed runs: one sets everything right, another asks for what came since, and the sweep clears up. */
@@ -83,6 +92,25 @@ export class DapCrashWorld {
       expect(applied(files), `the records of ${table}`).toEqual(present.get(table));
       const { watermark } = this.server.table('canvas', table);
       expect(microsOf(watermarks.get(table)!), `the watermark of ${table}`).toBe(watermark);
+    }
+  }
+
+  /** What the database holds is what another one does that was loaded now, in one go. */
+  async expectSameDatabase(): Promise<void> {
+    await using session = this.#client().open();
+    const fresh = `pglite:${join(this.home, 'fresh-database')}`;
+    const tables = await session.getTables('canvas');
+    {
+      await using replicator = new SQLReplicator(session, fresh);
+      for (const table of tables) await replicator.initialize('canvas', table);
+    }
+    for (const table of tables) {
+      const [disturbed, undisturbed] = [
+        await tableContent(`pglite:${join(this.home, 'database')}`, 'canvas', table),
+        await tableContent(fresh, 'canvas', table),
+      ];
+      expect(disturbed.length, table).toBeGreaterThan(0);
+      expect(disturbed, table).toEqual(undisturbed);
     }
   }
 
@@ -138,13 +166,7 @@ export class DapCrashWorld {
 
   /** By table: what a new snapshot brings now, by key. */
   async #freshSnapshots(): Promise<Map<string, Map<string, string>>> {
-    const { clientId, clientSecret } = this.server.credentials;
-    const unlimited = { start: Infinity, job: Infinity, tables: Infinity, schema: Infinity, urls: Infinity };
-    await using session = new DapClient({
-      baseUrl: this.server.url,
-      credentials: Credentials.create(clientId, clientSecret),
-      rateLimits: unlimited,
-    }).open();
+    await using session = this.#client().open();
     const tables = await session.getTables('canvas');
     const folder = join(this.home, 'fresh');
     const fresh = await Promise.all(
@@ -159,6 +181,15 @@ export class DapCrashWorld {
       }),
     );
     return new Map(fresh);
+  }
+
+  #client(): DapClient {
+    const { clientId, clientSecret } = this.server.credentials;
+    return new DapClient({
+      baseUrl: this.server.url,
+      credentials: Credentials.create(clientId, clientSecret),
+      rateLimits: { start: Infinity, job: Infinity, tables: Infinity, schema: Infinity, urls: Infinity },
+    });
   }
 }
 

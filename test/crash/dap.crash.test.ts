@@ -1,25 +1,30 @@
-import { afterEach, beforeEach, describe, it } from 'vitest';
+import { describe, it, onTestFinished } from 'vitest';
 import { DapCrashWorld } from './dap-world.ts';
+import { killAtWork, killsOr, SEED } from './kills.ts';
 
-/** `LANDFALL_CRASH_KILLS=200 npm run test:crash` for the long version. */
-const KILLS = Number(process.env.LANDFALL_CRASH_KILLS ?? 12);
-const SEED = Number(process.env.LANDFALL_CRASH_SEED ?? 1);
+async function aWorld(options: { readonly tables: number; readonly sql?: boolean }): Promise<DapCrashWorld> {
+  const world = await DapCrashWorld.open(SEED, options);
+  onTestFinished(() => world.remove());
+  return world;
+}
 
-let world: DapCrashWorld;
-beforeEach(async () => {
-  world = await DapCrashWorld.open(SEED);
-});
-afterEach(() => world.remove());
+async function killed(kills: number, world: DapCrashWorld): Promise<void> {
+  const before = () => world.server.refresh();
+  await killAtWork({ kills, random: world.random, before, run: (options) => world.run(options) });
+  await world.settle();
+  await world.expectWhole();
+}
 
-describe('a worker over thirty DAP tables that is killed', () => {
-  it(`lands every object once and keeps the watermarks under ${KILLS} kills while the data moves on`, async () => {
-    for (let kill = 0; kill < KILLS; kill++) {
-      world.server.refresh();
-      // A refresh takes some seconds, most of them waiting for jobs: short lives for its beginning, long ones for its end.
-      await world.run({ killAfterMs: 300 + world.random() ** 2 * 6000 });
-    }
+describe('a worker over DAP tables that is killed', () => {
+  it(`lands every object once and keeps the watermarks under ${killsOr(8)} kills while the data moves on`, async () => {
+    await killed(killsOr(8), await aWorld({ tables: 30 }));
+  });
 
-    await world.settle();
-    await world.expectWhole();
+  it(`brings a database to what a copy has that was never disturbed, under ${killsOr(4)} kills`, async () => {
+    const world = await aWorld({ tables: 4, sql: true });
+
+    await killed(killsOr(4), world);
+
+    await world.expectSameDatabase();
   });
 });

@@ -14,9 +14,8 @@ import { walkPartitions } from '../../shared/operations/partitions.ts';
 import { PartitionStore } from '../../shared/partitions/store.ts';
 import { RunStore } from '../../shared/runs/store.ts';
 import { seeded } from '../support/seeded.ts';
-import { type ChildEnd, expectDone, expectSettled, runChild } from './world.ts';
+import { type ChildEnd, expectDone, expectSettled, NAME, type RunOptions, runChild } from './world.ts';
 
-const NAME = 'crash';
 const STREAM = 's';
 const APP = 'reader';
 
@@ -29,8 +28,6 @@ export class DisCrashWorld {
   /** What went into each partition, in order. */
   readonly #stored = new Map<string, string[]>();
   #count = 0;
-  /** Of a whole refresh here, from the start of its process. */
-  #refreshMs = 0;
 
   private constructor(home: string, server: DisServer, client: DisClient, seed: number) {
     this.home = home;
@@ -47,15 +44,8 @@ export class DisCrashWorld {
     await client.createStream({ name: STREAM, partitionCount: 3 });
     const world = new DisCrashWorld(await mkdtemp(join(tmpdir(), 'landfall-crash-dis-')), server, client, seed);
     await world.grow();
-    const began = performance.now();
     expectDone(await world.run());
-    world.#refreshMs = performance.now() - began;
     return world;
-  }
-
-  /** At any point of a refresh, once its process has started. */
-  someMs(): number {
-    return this.#refreshMs * (0.3 + 0.8 * this.random());
   }
 
   async remove(): Promise<void> {
@@ -65,7 +55,7 @@ export class DisCrashWorld {
   }
 
   /** Runs one worker process; killed after so long, if that is given. */
-  run({ killAfterMs, flags = [] }: { killAfterMs?: number; flags?: readonly string[] } = {}): Promise<ChildEnd> {
+  run({ killAfterMs, flags = [] }: RunOptions = {}): Promise<ChildEnd> {
     const { accessKey, secretKey, projectId } = this.server.credentials;
     const env = { ...process.env, LANDFALL_SECRET_DIS: JSON.stringify({ accessKey, secretKey, projectId }) };
     return runChild('dis-child.ts', [this.home, this.server.url, ...flags], { killAfterMs, env });

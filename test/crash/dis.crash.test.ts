@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, describe, it } from 'vitest';
 import { DisCrashWorld } from './dis-world.ts';
+import { killAtWork, killsOr, SEED } from './kills.ts';
 
-/** `LANDFALL_CRASH_KILLS=200 npm run test:crash` for the long version. */
-const KILLS = Number(process.env.LANDFALL_CRASH_KILLS ?? 12);
-const SEED = Number(process.env.LANDFALL_CRASH_SEED ?? 1);
+const KILLS = killsOr(12);
 
 let world: DisCrashWorld;
 beforeEach(async () => {
@@ -12,23 +11,18 @@ beforeEach(async () => {
 afterEach(() => world.remove());
 
 describe('a worker that drains a DIS stream and is killed', () => {
-  it(`loses no record, lands none twice, and has no checkpoint ahead, under ${KILLS} kills`, async () => {
-    for (let kill = 0; kill < KILLS; kill++) {
-      await world.grow();
-      await world.run({ killAfterMs: world.someMs() });
-      await world.expectNoCheckpointAhead();
-    }
-
-    await world.settle();
-    await world.expectWhole();
-  });
-
-  it('shares the stream with another worker of its pipeline, both killed now and then', async () => {
-    for (let kill = 0; kill < Math.ceil(KILLS / 3); kill++) {
-      await world.grow();
-      await Promise.all([world.run({ killAfterMs: world.someMs() }), world.run({ killAfterMs: world.someMs() })]);
-      await world.expectNoCheckpointAhead();
-    }
+  it.each([
+    [`under ${KILLS} kills`, 1],
+    [`beside another worker of its pipeline, both killed now and then`, 2],
+  ])('loses no record, lands none twice, and has no checkpoint ahead, %s', async (_how, workers) => {
+    await killAtWork({
+      kills: workers === 1 ? KILLS : Math.ceil(KILLS / 2),
+      random: world.random,
+      before: () => world.grow(),
+      workers,
+      run: (options) => world.run(options),
+      after: () => world.expectNoCheckpointAhead(),
+    });
 
     await world.settle();
     await world.expectWhole();

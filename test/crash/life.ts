@@ -23,7 +23,7 @@ export interface Life {
 }
 
 /**
- * What a worker process does until it is killed: it goes on with a run that was left, then runs another, and prints DONE. Every
+ * What a worker process does until it is killed: it says WORKING, goes on with a run that was left, runs another, and says DONE. Every
  * landing that was committed is a line of `<home>/commits`.
  */
 export async function live({ home, pipeline: options, sweeps, clock = systemClock }: Life): Promise<void> {
@@ -40,6 +40,7 @@ export async function live({ home, pipeline: options, sweeps, clock = systemCloc
     spoolFolder: home,
     tasks: externalTasks,
   });
+  process.stdout.write('WORKING\n');
   const work = () =>
     workUntilDone({ backend, deps, pipelines: [pipeline.name], signal: AbortSignal.timeout(120_000), waitSeconds: 0 });
 

@@ -11,9 +11,8 @@ import { systemClock } from '../../shared/core/clock.ts';
 import { latestKey } from '../../shared/landing/keys.ts';
 import { manifestLeaves, readLatest } from '../../shared/landing/manifest.ts';
 import { seeded } from '../support/seeded.ts';
-import { type ChildEnd, expectDone, expectSettled, runChild } from './world.ts';
+import { type ChildEnd, expectDone, expectSettled, NAME, type RunOptions, runChild } from './world.ts';
 
-const NAME = 'crash';
 const TABLES = ['plain_1', 'plain_2', 'delta_1', 'delta_2'];
 const ROWS = 1500;
 
@@ -72,7 +71,7 @@ export class MaxComputeCrashWorld {
   }
 
   /** Runs one worker process; killed after so long, if that is given. */
-  run({ killAfterMs, flags = [] }: { killAfterMs?: number; flags?: readonly string[] } = {}): Promise<ChildEnd> {
+  run({ killAfterMs, flags = [] }: RunOptions = {}): Promise<ChildEnd> {
     const { accessId, accessKey } = this.server.credentials;
     const env = { ...process.env, LANDFALL_SECRET_MAXCOMPUTE: JSON.stringify({ accessId, accessKey }) };
     const words = [this.home, `${this.server.url}/api`, ...this.#flags, ...flags];

@@ -1,9 +1,8 @@
 import { describe, it, onTestFinished } from 'vitest';
+import { killAtWork, killsOr, SEED } from './kills.ts';
 import { MaxComputeCrashWorld } from './maxcompute-world.ts';
 
-/** `LANDFALL_CRASH_KILLS=200 npm run test:crash` for the long version. */
-const KILLS = Number(process.env.LANDFALL_CRASH_KILLS ?? 6);
-const SEED = Number(process.env.LANDFALL_CRASH_SEED ?? 1);
+const KILLS = killsOr(6);
 
 describe('a worker over MaxCompute tables that is killed', () => {
   it.each([
@@ -12,10 +11,8 @@ describe('a worker over MaxCompute tables that is killed', () => {
   ])(`lands every row once under ${KILLS} kills while the tables grow, %s`, async (_how, flags) => {
     const world = await MaxComputeCrashWorld.open(SEED, flags);
     onTestFinished(() => world.remove());
-    for (let kill = 0; kill < KILLS; kill++) {
-      await world.move();
-      await world.run({ killAfterMs: 300 + world.random() ** 2 * 4000 });
-    }
+    const { random } = world;
+    await killAtWork({ kills: KILLS, random, before: () => world.move(), run: (options) => world.run(options) });
 
     await world.settle();
     await world.expectWhole();

@@ -15,12 +15,24 @@ import { PartitionStore } from '../../shared/partitions/store.ts';
 import { RunStore } from '../../shared/runs/store.ts';
 import { seeded } from '../support/seeded.ts';
 
-const NAME = 'crash';
+export const NAME = 'crash';
+/** What a process says first. */
+const WORKING = 'WORKING\n';
 
 export interface ChildEnd {
   readonly code: number | null;
+  /** It was at work when it was killed. */
+  readonly killed: boolean;
+  /** Since it said that it works. */
+  readonly workedMs: number;
   readonly said: string;
   readonly complaints: string;
+}
+
+export interface RunOptions {
+  /** Counted from when its work begins. */
+  readonly killAfterMs?: number;
+  readonly flags?: readonly string[];
 }
 
 export interface ChildOptions {
@@ -28,7 +40,7 @@ export interface ChildOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** Runs a file of this folder in a process of its own; killed after so long, if that is given. */
+/** Runs a file of this folder in a process of its own; killed after so long of work, if that is given. */
 export async function runChild(
   file: string,
   args: readonly string[],
@@ -38,22 +50,28 @@ export async function runChild(
   const child = spawn(process.execPath, [path, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   let complaints = '';
+  let began: number | undefined;
+  let timer: NodeJS.Timeout | undefined;
   child.stdout.on('data', (text) => {
     said += text;
+    if (began !== undefined || !said.startsWith(WORKING)) return;
+    began = performance.now();
+    if (killAfterMs !== undefined) timer = setTimeout(() => child.kill('SIGKILL'), killAfterMs);
   });
   child.stderr.on('data', (text) => {
     complaints += text;
   });
-  const timer = killAfterMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfterMs);
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
   clearTimeout(timer);
-  return { code, said, complaints };
+  const workedMs = performance.now() - (began ?? performance.now());
+  return { code, killed: child.signalCode === 'SIGKILL', workedMs, said, complaints };
 }
 
 export function expectDone(end: ChildEnd): void {
-  expect({ ...end, complaints: end.code === 0 ? '' : end.complaints }).toEqual({
+  const { code, said } = end;
+  expect({ code, said, complaints: code === 0 ? '' : end.complaints }).toEqual({
     code: 0,
-    said: 'DONE\n',
+    said: `${WORKING}DONE\n`,
     complaints: '',
   });
 }
@@ -89,7 +107,7 @@ export class CrashWorld {
   readonly source: string;
   readonly random: () => number;
 
-  private constructor(top: string, seed: number) {
+  protected constructor(top: string, seed: number) {
     this.top = top;
     this.home = join(top, 'home');
     this.source = join(top, 'source');
@@ -107,7 +125,7 @@ export class CrashWorld {
   }
 
   /** Runs one worker process; killed after so long, if that is given. */
-  run({ killAfterMs, flags = [] }: { killAfterMs?: number; flags?: readonly string[] } = {}): Promise<ChildEnd> {
+  run({ killAfterMs, flags = [] }: RunOptions = {}): Promise<ChildEnd> {
     return runChild('child.ts', [this.home, this.source, ...flags], { killAfterMs });
   }
 
