@@ -18,6 +18,8 @@ import { seeded } from '../support/seeded.ts';
 export const NAME = 'crash';
 /** What a process says first. */
 const WORKING = 'WORKING\n';
+/** Most of what a short life takes is to load its code. */
+const NODE_COMPILE_CACHE = join(tmpdir(), 'node-compile-cache');
 
 export interface ChildEnd {
   readonly code: number | null;
@@ -47,7 +49,10 @@ export async function runChild(
   { killAfterMs, env = process.env }: ChildOptions,
 ): Promise<ChildEnd> {
   const path = join(import.meta.dirname, file);
-  const child = spawn(process.execPath, [path, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [path, ...args], {
+    env: { NODE_COMPILE_CACHE, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let said = '';
   let complaints = '';
   let began: number | undefined;
