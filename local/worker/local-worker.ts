@@ -17,9 +17,12 @@ export interface LocalWorkerOptions extends Pick<WorkerOptions, 'concurrency' | 
   readonly sweeps: boolean;
   /** Start pipelines by their schedules. */
   readonly schedules: boolean;
+  /** How often the backend is kept in order while there is always something to do. Default a minute. */
+  readonly housekeepEveryMs?: number;
 }
 
 const SWEEP_EVERY_MS = minutes(5);
+const HOUSEKEEP_EVERY_MS = minutes(1);
 const LOOK_FOR_SCHEDULES_EVERY_MS = seconds(1);
 /** SQS bills an empty poll; a local one costs nothing, but only an idle worker gives back what a killed one held. */
 const WAIT_SECONDS = { aws: 10, embedded: 3 } as const;
@@ -40,11 +43,21 @@ export class LocalWorker {
   }
 
   async run(): Promise<void> {
-    const { backend, deps, signal, sweeps, schedules, ...options } = this.#options;
+    const {
+      backend,
+      deps,
+      signal,
+      sweeps,
+      schedules,
+      housekeepEveryMs = HOUSEKEEP_EVERY_MS,
+      ...options
+    } = this.#options;
     const stop = new AbortController();
     const until = AbortSignal.any([signal, stop.signal]);
     await backend.housekeep();
     const beside = [
+      // A worker that is never idle would otherwise never get to it.
+      this.#every(housekeepEveryMs, until, () => backend.housekeep()),
       ...(sweeps ? [this.#every(SWEEP_EVERY_MS, until, () => this.#sweep(until))] : []),
       ...(schedules ? [this.#every(LOOK_FOR_SCHEDULES_EVERY_MS, until, () => this.#scheduler.tick())] : []),
     ];
