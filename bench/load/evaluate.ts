@@ -106,20 +106,17 @@ function longestStandstill(samples: readonly Sample[], pipeline: string): number
   return longest;
 }
 
-/** By how much a line of least squares rises from the first sample to the last. */
+/**
+ * By how much what is seen rises from the first sample to the last, along a line whose slope is the median of those of all pairs:
+ * what swings, or jumps once, does not rise.
+ */
 export function grownBy(samples: readonly Sample[], value: (sample: Sample) => number): number {
-  const meanX = mean(samples.map(({ seconds }) => seconds));
-  const meanY = mean(samples.map(value));
-  let [over, under] = [0, 0];
-  for (const sample of samples) {
-    over += (sample.seconds - meanX) * (value(sample) - meanY);
-    under += (sample.seconds - meanX) ** 2;
-  }
-  const spanSeconds = samples.at(-1)!.seconds - samples[0]!.seconds;
-  return under === 0 ? 0 : (over / under) * spanSeconds;
+  const slopes: number[] = [];
+  for (const [at, one] of samples.entries())
+    for (const other of samples.slice(at + 1)) slopes.push((value(other) - value(one)) / (other.seconds - one.seconds));
+  return slopes.length === 0 ? 0 : median(slopes) * (samples.at(-1)!.seconds - samples[0]!.seconds);
 }
 
-const mean = (numbers: readonly number[]): number => numbers.reduce((sum, one) => sum + one, 0) / numbers.length;
 const median = (numbers: readonly number[]): number =>
   numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)]!;
 export const shown = (number: number): string => number.toFixed(Math.abs(number) < 10 ? 1 : 0);

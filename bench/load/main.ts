@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -17,15 +17,21 @@ const HELP = `Puts a worker on the embedded backend under load: a folder, a stre
 a sink, each refreshed again as soon as it is done. Tells how the worker is, and ends with 1 if a bound of
 bench/load/evaluate.ts does not hold.
 
-  npm run load -- [--minutes 30] [--every SECONDS]
+  npm run load -- [--minutes 30] [--every SECONDS] [--json FILE]
 
   --minutes  how long, at least 0.5; default 30
   --every    seconds between two samples; default a sixtieth of the time
+  --json     writes all that was seen to a file
   --help
 `;
 
 const { values } = parseArgs({
-  options: { minutes: { type: 'string', default: '30' }, every: { type: 'string' }, help: { type: 'boolean' } },
+  options: {
+    json: { type: 'string' },
+    minutes: { type: 'string', default: '30' },
+    every: { type: 'string' },
+    help: { type: 'boolean' },
+  },
 });
 
 /** Asks the worker how it is, or to end and to say how it was. @throws it has ended already */
@@ -158,6 +164,7 @@ async function main(): Promise<void> {
   const top = await mkdtemp(join(tmpdir(), 'landfall-load-'));
   try {
     const { samples, wrong } = await load(top, minutes);
+    if (values.json) await writeFile(values.json, JSON.stringify({ samples, wrong }));
     console.log(summaryOf(samples));
     for (const one of wrong) console.log(`BROKEN: ${one}`);
     if (wrong.length > 0) process.exitCode = 1;
