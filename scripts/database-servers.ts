@@ -13,7 +13,14 @@ export interface DatabaseServer extends AsyncDisposable {
   database(name: string): string;
   /** Runs SQL as the server's own command does, and returns what it prints. */
   run(sql: string, database?: string): string;
+  /** Ends the server by a signal, and starts it again with what it holds, where it was. */
+  restart(signal: NodeJS.Signals): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface DatabaseServerOptions {
+  /** Keeps every transaction that was committed also when the server is killed; the machine must not be. Default false. */
+  readonly survivesKills?: boolean;
 }
 
 /** The server, or what it needs, is not installed. */
@@ -36,10 +43,11 @@ export async function startPostgres(): Promise<DatabaseServer> {
   );
   const port = await freePort();
   const settings = ['fsync=off', 'full_page_writes=off', 'listen_addresses=127.0.0.1', 'max_wal_size=4GB'];
-  const server = startAs('postgres', join(bin, 'postgres'), [
-    ...['-D', data, '-p', String(port), '-k', folder],
-    ...settings.flatMap((setting) => ['-c', setting]),
-  ]);
+  const start = () =>
+    startAs('postgres', join(bin, 'postgres'), [
+      ...['-D', data, '-p', String(port), '-k', folder],
+      ...settings.flatMap((setting) => ['-c', setting]),
+    ]);
   const run = (sql: string, database = 'postgres') =>
     check(
       spawnSync(
@@ -62,7 +70,7 @@ export async function startPostgres(): Promise<DatabaseServer> {
         { input: sql, encoding: 'utf8' },
       ),
     );
-  return opened('PostgreSQL', server, folder, 'SIGINT', {
+  return opened('PostgreSQL', start, folder, 'SIGINT', {
     run,
     database: (name) => `postgresql://landfall:none@127.0.0.1:${port}/${name}?ssl=disable`,
     url: `postgresql://landfall:none@127.0.0.1:${port}/postgres?ssl=disable`,
@@ -70,7 +78,7 @@ export async function startPostgres(): Promise<DatabaseServer> {
 }
 
 /** A MariaDB (Debian: `apt-get install mariadb-server`). */
-export async function startMariaDb(): Promise<DatabaseServer> {
+export async function startMariaDb({ survivesKills = false }: DatabaseServerOptions = {}): Promise<DatabaseServer> {
   const [mariadbd, install, client] = ['mariadbd', 'mariadb-install-db', 'mariadb'].map(onPath);
   if (!mariadbd || !install || !client)
     throw new ServerMissingError('MariaDB is not installed (Debian: apt-get install mariadb-server)');
@@ -80,11 +88,13 @@ export async function startMariaDb(): Promise<DatabaseServer> {
   const options = ['--no-defaults', `--datadir=${data}`];
   check(spawnAs('mysql', install, [...options, '--auth-root-authentication-method=normal', '--skip-test-db']));
   const port = await freePort();
-  const server = startAs('mysql', mariadbd, [
-    ...options,
-    ...[`--port=${port}`, '--bind-address=127.0.0.1', `--socket=${socket}`, '--skip-log-bin'],
-    ...[`--pid-file=${join(folder, 'pid')}`, '--innodb-flush-log-at-trx-commit=0', '--innodb-doublewrite=0'],
-  ]);
+  const flush = survivesKills ? 2 : 0;
+  const start = () =>
+    startAs('mysql', mariadbd, [
+      ...options,
+      ...[`--port=${port}`, '--bind-address=127.0.0.1', `--socket=${socket}`, '--skip-log-bin'],
+      ...[`--pid-file=${join(folder, 'pid')}`, `--innodb-flush-log-at-trx-commit=${flush}`, '--innodb-doublewrite=0'],
+    ]);
   const run = (sql: string, database = '') =>
     check(
       spawnSync(client, ['--no-defaults', '-N', '-S', socket, '-u', 'root', database], {
@@ -93,7 +103,7 @@ export async function startMariaDb(): Promise<DatabaseServer> {
       }),
     );
   const database = (name: string) => `mysql://landfall:pass%40word@127.0.0.1:${port}/${name}`;
-  const started = await opened('MariaDB', server, folder, 'SIGTERM', { run, database, url: database('landfall') });
+  const started = await opened('MariaDB', start, folder, 'SIGTERM', { run, database, url: database('landfall') });
   run(
     "CREATE USER landfall@'%' IDENTIFIED BY 'pass@word'; GRANT ALL ON *.* TO landfall@'%' WITH GRANT OPTION; CREATE DATABASE landfall",
   );
@@ -102,27 +112,40 @@ export async function startMariaDb(): Promise<DatabaseServer> {
 
 async function opened(
   name: string,
-  { child, ended, said }: Started,
+  start: () => Started,
   folder: string,
   signal: NodeJS.Signals,
   server: Pick<DatabaseServer, 'url' | 'database' | 'run'>,
 ): Promise<DatabaseServer> {
-  const close = async () => {
-    child.kill(signal);
+  let started = start();
+  const end = async (by: NodeJS.Signals) => {
+    const { child, ended } = started;
+    child.kill(by);
     await Promise.race([ended, wait(10_000).then(() => child.kill('SIGKILL'))]);
+  };
+  const close = async () => {
+    await end(signal);
     rmSync(folder, { recursive: true, force: true });
   };
-  for (let waited = 0; waited < START_SECONDS * 10; waited++) {
-    if (child.exitCode !== null) break;
-    try {
-      server.run('SELECT 1');
-      return { ...server, close, [Symbol.asyncDispose]: close };
-    } catch {
-      await wait(100);
+  const answers = async () => {
+    for (let waited = 0; waited < START_SECONDS * 10 && started.child.exitCode === null; waited++) {
+      try {
+        server.run('SELECT 1');
+        return;
+      } catch {
+        await wait(100);
+      }
     }
-  }
-  await close();
-  throw new Error(`${name} did not start:\n${said()}`);
+    await close();
+    throw new Error(`${name} did not start:\n${started.said()}`);
+  };
+  const restart = async (by: NodeJS.Signals) => {
+    await end(by);
+    started = start();
+    await answers();
+  };
+  await answers();
+  return { ...server, restart, close, [Symbol.asyncDispose]: close };
 }
 
 function folderFor(user: string): string {

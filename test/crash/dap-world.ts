@@ -14,6 +14,7 @@ import { walkPartitions } from '../../shared/operations/partitions.ts';
 import { PartitionStore } from '../../shared/partitions/store.ts';
 import { RunStore } from '../../shared/runs/store.ts';
 import { SQLReplicator } from '../../shared/sinks/sql/dap/replicator.ts';
+import { appliedRecords, expectEachVersionOnce, freshRecords } from '../support/dap-replica.ts';
 import { seeded } from '../support/seeded.ts';
 import { tableContent } from '../support/sql-content.ts';
 import { type ChildEnd, expectDone, expectSettled, NAME, type RunOptions, runChild } from './world.ts';
@@ -89,7 +90,7 @@ export class DapCrashWorld {
     expect([...shown.keys()].sort()).toEqual([...present.keys()].sort());
     for (const [table, files] of shown) {
       expectChain(table, files, watermarks.get(table)!);
-      expect(applied(files), `the records of ${table}`).toEqual(present.get(table));
+      expect(appliedRecords(rowsOf(files)), `the records of ${table}`).toEqual(present.get(table));
       const { watermark } = this.server.table('canvas', table);
       expect(microsOf(watermarks.get(table)!), `the watermark of ${table}`).toBe(watermark);
     }
@@ -167,20 +168,7 @@ export class DapCrashWorld {
   /** By table: what a new snapshot brings now, by key. */
   async #freshSnapshots(): Promise<Map<string, Map<string, string>>> {
     await using session = this.#client().open();
-    const tables = await session.getTables('canvas');
-    const folder = join(this.home, 'fresh');
-    const fresh = await Promise.all(
-      tables.map(async (table) => {
-        const query = { format: 'jsonl' } as const;
-        const { downloadedFiles } = await session.downloadTableData('canvas', table, query, folder);
-        const texts = await Promise.all(
-          downloadedFiles.map(async (path) => gunzipSync(await readFile(path)).toString()),
-        );
-        const rows = texts.flatMap((text) => text.split('\n')).filter((line) => line !== '');
-        return [table, new Map(rows.map((row) => [keyOf(row), row]))] as const;
-      }),
-    );
-    return new Map(fresh);
+    return await freshRecords(session, join(this.home, 'fresh'));
   }
 
   #client(): DapClient {
@@ -202,24 +190,8 @@ function expectChain(table: string, files: readonly ShownFile[], watermark: stri
   expect(starts, table).toEqual(inOrder);
   const names = files.map(({ name }) => name);
   expect(new Set(names).size, `files of ${table}`).toBe(names.length);
-  const versions = files.flatMap(({ rows }) => rows.map((row) => `${keyOf(row)} ${writtenAt(row)}`));
-  expect(new Set(versions).size, `versions of records of ${table}`).toBe(versions.length);
-  for (const { rows } of files)
-    for (const row of rows)
-      expect(Instant.from(writtenAt(row)).compare(Instant.from(watermark))).toBeLessThanOrEqual(0);
+  expectEachVersionOnce(table, rowsOf(files), watermark);
 }
 
-/** The records by key, once every change is applied in order. */
-function applied(files: readonly ShownFile[]): Map<string, string> {
-  const records = new Map<string, string>();
-  for (const row of files.flatMap(({ rows }) => rows)) {
-    if (row.includes('"action":"D"')) records.delete(keyOf(row));
-    else records.set(keyOf(row), row.replace(',"action":"U"', ''));
-  }
-  return records;
-}
-
+const rowsOf = (files: readonly ShownFile[]): string[] => files.flatMap(({ rows }) => rows);
 const microsOf = (instant: string): number => Number(Instant.from(instant).epochNanoseconds / 1000n);
-/** As text: ids do not fit into a number. */
-const keyOf = (row: string) => /"key":(\{[^}]*\})/.exec(row)![1]!;
-const writtenAt = (row: string) => /"meta":\{"ts":"([^"]*)"/.exec(row)![1]!;

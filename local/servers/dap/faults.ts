@@ -9,7 +9,7 @@ export type RouteName = (typeof ROUTES)[number];
  * Faults by name, with what each takes. Those in the first group answer instead of the route; the second spoils the answer
  * that the route gave; the third is about the job that a query starts; the fourth about an object's bytes.
  */
-const FAULTS = {
+export const FAULTS = {
   'rate-limited': { takes: ['retryAfter'] },
   'gateway-timeout': { takes: [] },
   'internal-error': { takes: ['message'] },

@@ -3,7 +3,7 @@ import { parseRules, type Striking, StruckBy } from '../common/faults.ts';
 import { ROUTES, type RouteName } from './routes.ts';
 
 /** Faults by name, with what each takes and where it makes sense. */
-const FAULTS = {
+export const FAULTS = {
   error: { takes: ['code', 'message', 'status', 'spelling'] },
   reply: { takes: ['status', 'headers', 'body'] },
   unauthorized: { takes: ['status'] },

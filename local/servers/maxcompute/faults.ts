@@ -10,7 +10,7 @@ const WRITES = ['TableWrite', 'TableWriteBlob'];
  * server; of the second, the request is carried out and its answer lost; the third changes what is done; the fourth spoils the
  * answer.
  */
-const FAULTS = {
+export const FAULTS = {
   reply: { takes: ['status', 'code', 'message', 'headers', 'body'] },
   'slot-exceeded': { takes: ['retryAfter'] },
   'qps-exceeded': { takes: ['retryAfter'] },

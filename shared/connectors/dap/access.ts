@@ -1,4 +1,5 @@
 import { Credentials, DapClient, type DapSession, type RateLimiter } from '../../clients/dap/index.ts';
+import type { Sleep } from '../../clients/transport/abort.ts';
 import type { Fetch } from '../../clients/transport/reply.ts';
 import { type Clock, systemClock } from '../../core/clock.ts';
 import { InvalidInputError, RetryableError } from '../../core/errors.ts';
@@ -24,6 +25,7 @@ export interface DapEnvironment {
   readonly fetch?: Fetch;
   readonly redactor?: Pick<Redactor, 'add'>;
   readonly clock?: Clock;
+  readonly sleep?: Sleep;
 }
 
 /**
@@ -63,7 +65,7 @@ export function openSession(
   secret: string,
   { baseUrl, apiPathPrefix, refusePrivateAddresses }: DapEndpoint,
   log: Logger,
-  { fetch, redactor, clock }: DapEnvironment = {},
+  { fetch, redactor, clock, sleep }: DapEnvironment = {},
 ): DapSession {
   const credentials = parseCredential(secret);
   for (const value of credentials.secrets()) redactor?.add(value);
@@ -73,6 +75,7 @@ export function openSession(
     ...(fetch ? { fetch } : {}),
     refusePrivateAddresses,
     ...(clock ? { clock } : {}),
+    ...(sleep ? { sleep } : {}),
     credentials,
     logger: log,
     rateLimiter: neverWaits(clock ?? systemClock),

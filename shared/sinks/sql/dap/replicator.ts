@@ -110,17 +110,30 @@ export class SQLReplicator implements AsyncDisposable {
 
   /** Closes the connection, if it was opened here. */
   async close(): Promise<void> {
-    if (this.#target && typeof this.#connection === 'string') await (await this.#target).close();
+    const opened = this.#target;
     this.#target = undefined;
+    // Whoever waited for a database that could not be opened has been told so.
+    if (opened && typeof this.#connection === 'string') await (await opened.catch(() => undefined))?.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  async #replica(name: TableName): Promise<Replica> {
+  /** A database that could not be reached is tried again by the next call. */
+  async #opened(): Promise<SqlTarget> {
     this.#target ??= openTarget(this.#connection);
-    const target = await this.#target;
+    const opening = this.#target;
+    try {
+      return await opening;
+    } catch (error) {
+      if (this.#target === opening) this.#target = undefined;
+      throw error;
+    }
+  }
+
+  async #replica(name: TableName): Promise<Replica> {
+    const target = await this.#opened();
     const state = (await target.own.exist()) ? await target.own.state(name) : undefined;
     const sync = await target.reference.get(name);
     const mapping = state?.mapping ?? (sync ? 'reference' : this.#mapping);

@@ -1,3 +1,5 @@
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DapServerOptions } from '../../../../local/servers/dap/server.ts';
 import { startDapServer } from '../../../../local/servers/dap/server.ts';
@@ -44,6 +46,26 @@ async function names(table = 'users'): Promise<Map<string, string | null>> {
 }
 
 describe('SQLReplicator', () => {
+  it('whose database cannot be reached says so each time it is asked, and closes', async () => {
+    await using service = await startDapServer({ rows: 1 });
+    const { clientId, clientSecret } = service.credentials;
+    const credentials = Credentials.create(clientId, clientSecret);
+    await using session = new DapClient({ baseUrl: service.url, credentials }).open();
+    const listener = createServer((socket) => socket.destroy());
+    await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+    const { port } = listener.address() as AddressInfo;
+    let asked = 0;
+    listener.on('connection', () => asked++);
+    const replicator = new SQLReplicator(session, `postgresql://who:none@127.0.0.1:${port}/db?ssl=disable`);
+
+    await expect(replicator.synchronize('canvas', 'users')).rejects.toThrow(DatabaseConnectionError);
+    await expect(replicator.synchronize('canvas', 'users')).rejects.toThrow(DatabaseConnectionError);
+    await replicator.close();
+
+    expect(asked).toBe(2);
+    listener.close();
+  });
+
   it('loads a table, then what changed: new rows, other versions, deletions', async () => {
     await using at = await world();
     const first = await at.replicator.initialize('canvas', 'users');
