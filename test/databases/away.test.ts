@@ -91,7 +91,9 @@ async function untilDone(work: () => Promise<unknown>): Promise<void> {
       await work();
       return;
     } catch (error) {
-      if (!isRetryable(error) || tries > 50) throw error;
+      if (!isRetryable(error) || tries > 600) throw error;
+      // A server takes some seconds to start.
+      await wait(50);
     }
   }
 }
@@ -177,6 +179,7 @@ describe.each(KINDS)('$name that goes away while it is written', ({ start, strik
         replicate('initialize').catch((error: Error) => {
           if (error.name !== 'TableAlreadyInitializedError') throw error;
         });
+      await drop();
       while (striking.struck < TIMES) {
         if (random() < 0.3) {
           await untilDone(drop);

@@ -30,7 +30,7 @@ describe('a stream of a service that fails at random', () => {
     'getCheckpoint',
   );
 
-  it.each(faultSeeds([1, 2, 3]))('is drained, each record once and in order; seed %i', async (seed) => {
+  it.each(faultSeeds([1, 2]))('is drained, each record once and in order; seed %i', async (seed) => {
     const random = randomOf(seed);
     const world = await aStream({ partitions: 2, failurePolicy: 'partition' });
     const stored = [0, 1].map((): string[] => []);
@@ -79,7 +79,7 @@ describe('a stream that is filled while its service fails at random', () => {
   const BATCH = 3;
   const drawing = drawingOf('getStream', 'uploadData');
 
-  it.each(faultSeeds([1, 2, 3]))('has every record, and no more twice than was under way; seed %i', async (seed) => {
+  it.each(faultSeeds([1, 2]))('has every record, and no more twice than was under way; seed %i', async (seed) => {
     const random = randomOf(seed);
     const world = await aStreamSink({
       sink: { records: 'lines', batchRecords: BATCH, parallel: 1, partitionKey: false },
