@@ -1,4 +1,5 @@
-import { isEscaped, parseJson } from './parse-json.ts';
+import { isEscaped, parseJson, SECRET_MARK, setMember } from './parse-json.ts';
+import { withoutTrailing } from './trailing.ts';
 
 /** What JSON says, with integers beyond ±(2^53 − 1) as `bigint`: identifiers are often 64 bits wide. */
 export type LosslessValue =
@@ -81,7 +82,6 @@ function numberOf(source: string): unknown {
 
 /** Stands before a number that became a string. It is no control character, which JSON would refuse, and takes one byte. */
 const MARK = '\x7f';
-const MARK_CODE = 0x7f;
 
 /**
  * Parses with long numbers as marked strings, and turns those into what `toNumber` makes of them. A reviver would do, but is
@@ -90,7 +90,7 @@ const MARK_CODE = 0x7f;
  * @param long finds a part of each number that may not be what a double says; global
  */
 function parseMarked(text: string, long: RegExp, toNumber: NumberOf): unknown {
-  if (text.includes(MARK) || text.includes('\\u007')) return parseJson(text, reviver(toNumber));
+  const mark = text.includes(MARK) || text.includes('\\u007') ? SECRET_MARK : MARK;
   let marked = '';
   let from = 0;
   let quote = -1;
@@ -110,39 +110,38 @@ function parseMarked(text: string, long: RegExp, toNumber: NumberOf): unknown {
       quote = next;
     }
     if (isInString) continue;
-    marked += `${text.slice(from, start)}"${MARK}${source}"`;
+    marked += `${text.slice(from, start)}"${mark}${source}"`;
     from = end;
   }
   if (from === 0) return parseJson(text);
-  return unmarked(parseJson(marked + text.slice(from)), toNumber);
+  return unmarked(parseJson(marked + text.slice(from)), mark, toNumber);
 }
 
 /** A digit, or one of `+-.Ee`. */
 const isNumberCode = (code: number) =>
   (code >= 48 && code <= 57) || code === 46 || code === 45 || code === 43 || code === 101 || code === 69;
 
-function unmarked(value: unknown, toNumber: NumberOf): unknown {
-  if (typeof value === 'string') return value.charCodeAt(0) === MARK_CODE ? toNumber(value.slice(1)) : value;
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) {
-    for (let at = 0; at < value.length; at++) value[at] = unmarked(value[at], toNumber);
-    return value;
+/** In place, and without recurring: a text may nest deeper than the stack. */
+function unmarked(value: unknown, mark: string, toNumber: NumberOf): unknown {
+  const root = [value];
+  const waiting: (unknown[] | Record<string, unknown>)[] = [root];
+  const meant = (inner: unknown): unknown => {
+    if (typeof inner === 'string') return inner.startsWith(mark) ? toNumber(inner.slice(mark.length)) : inner;
+    if (typeof inner === 'object' && inner !== null) waiting.push(inner as Record<string, unknown>);
+    return inner;
+  };
+  for (let next = waiting.pop(); next; next = waiting.pop()) {
+    if (Array.isArray(next)) for (let at = 0; at < next.length; at++) next[at] = meant(next[at]);
+    else {
+      for (const name of Object.keys(next)) {
+        const inner = next[name];
+        const now = meant(inner);
+        if (now !== inner) setMember(next, name, now);
+      }
+    }
   }
-  const object = value as Record<string, unknown>;
-  for (const name of Object.keys(object)) {
-    const inner = object[name];
-    if (typeof inner === 'string' ? inner.charCodeAt(0) !== MARK_CODE : typeof inner !== 'object') continue;
-    // An object from JSON may have a member of this name, which an assignment would not reach.
-    if (name === '__proto__') Object.defineProperty(object, name, { value: unmarked(inner, toNumber) });
-    else object[name] = unmarked(inner, toNumber);
-  }
-  return object;
+  return root[0];
 }
-
-const reviver =
-  (toNumber: NumberOf) =>
-  (_member: string, value: unknown, context?: { source?: string }): unknown =>
-    typeof value === 'number' && context?.source !== undefined ? toNumber(context.source) : value;
 
 /** Whether the shortest text of the double is the decimal that was written. */
 function isExact(source: string, value: number): boolean {
@@ -157,7 +156,8 @@ function scientific(text: string): { digits: string; exponent: number } {
   const [, whole = '', fraction = '', power = '0'] = /^-?(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/.exec(text) ?? [];
   const all = whole + fraction;
   const digits = all.replace(/^0+/, '');
-  return { digits: digits.replace(/0+$/, ''), exponent: whole.length - (all.length - digits.length) + Number(power) };
+  const exponent = whole.length - (all.length - digits.length) + Number(power);
+  return { digits: withoutTrailing(digits, '0'), exponent };
 }
 
 // Part of the language since ES2025; the compiler's library does not know it yet.

@@ -13,12 +13,14 @@ export const GROK_PATTERNS: Readonly<Record<string, string>> = {
   SPACE: '\\s*',
   DATA: '[^\\r\\n]*?',
   GREEDYDATA: '[^\\r\\n]*',
-  QUOTEDSTRING: '"(?:[^"\\\\]|\\\\.)*"',
+  QUOTEDSTRING: '"%{QUOTED}"',
   QS: '%{QUOTEDSTRING}',
+  /** What is between quotes: it ends at the first that has no backslash, so there is one way to match it. */
+  QUOTED: '[^"\\\\]*(?:\\\\.[^"\\\\]*)*',
   UUID: '[A-Fa-f0-9]{8}-(?:[A-Fa-f0-9]{4}-){3}[A-Fa-f0-9]{12}',
   MAC: '(?:[A-Fa-f0-9]{2}[:-]){5}[A-Fa-f0-9]{2}',
   IPV4: '(?:(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})\\.){3}(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})',
-  IPV6: '[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:%[0-9A-Za-z]+)?',
+  IPV6: '(?:[0-9A-Fa-f]{0,4}:){2,8}(?:%{IPV4}|[0-9A-Fa-f]{0,4})(?:%[0-9A-Za-z]+)?',
   IP: '(?:%{IPV6}|%{IPV4})',
   HOSTNAME: '[0-9A-Za-z][0-9A-Za-z.-]{0,253}',
   IPORHOST: '(?:%{IP}|%{HOSTNAME})',
@@ -42,8 +44,8 @@ export const GROK_PATTERNS: Readonly<Record<string, string>> = {
   LOGLEVEL:
     '(?:[Tt]race|TRACE|[Dd]ebug|DEBUG|[Nn]otice|NOTICE|[Ii]nfo|INFO|[Ww]arn(?:ing)?|WARN(?:ING)?|[Ee]rr(?:or)?|ERR(?:OR)?|[Cc]rit(?:ical)?|CRIT(?:ICAL)?|[Ff]atal|FATAL)',
   COMMONAPACHELOG:
-    '%{IPORHOST:client} %{NOTSPACE:ident} %{NOTSPACE:user} \\[%{HTTPDATE:time}\\] "(?:%{WORD:method} %{NOTSPACE:request}(?: HTTP/%{NUMBER:http_version})?|%{DATA:raw_request})" %{INT:status:int} (?:%{INT:bytes:long}|-)',
-  COMBINEDAPACHELOG: '%{COMMONAPACHELOG} "%{DATA:referrer}" "%{DATA:agent}"',
+    '%{IPORHOST:client} %{NOTSPACE:ident} %{NOTSPACE:user} \\[%{HTTPDATE:time}\\] "(?:%{WORD:method} %{NOTSPACE:request}(?: HTTP/%{NUMBER:http_version})?|%{QUOTED:raw_request})" %{INT:status:int} (?:%{INT:bytes:long}|-)',
+  COMBINEDAPACHELOG: '%{COMMONAPACHELOG} "%{QUOTED:referrer}" "%{QUOTED:agent}"',
 };
 
 /** The format of the presets' `time`. */

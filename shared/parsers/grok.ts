@@ -102,6 +102,16 @@ interface GrokReader {
   readonly skips: boolean;
 }
 
+/** An expression that goes back and forth over a long text runs out of stack: then it does not match. */
+function matched(regex: RegExp, text: string): RegExpExecArray | null {
+  try {
+    return regex.exec(text);
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
+}
+
 async function* readGrok(
   bytes: AsyncIterable<Uint8Array>,
   reader: GrokReader,
@@ -116,7 +126,7 @@ async function* readGrok(
   let offsets: (number | undefined)[] = [];
   let raws: string[] = [];
   const finish = ({ text, offset, isTooLong }: NonNullable<typeof pending>) => {
-    const match = isTooLong ? undefined : regex.exec(text);
+    const match = isTooLong ? undefined : matched(regex, text);
     if (!match && !isTooLong && (skips || text === '')) return;
     const bad = isTooLong
       ? tooLong(settings, text)

@@ -1,3 +1,5 @@
+import { withoutTrailing } from '../core/trailing.ts';
+
 const DECIMAL = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,4}))?$/;
 
 /**
@@ -20,7 +22,7 @@ export function canonicalDecimal(text: string, precision: number, scale: number)
   }
   if (point > digits.length) digits = digits.padEnd(point, '0');
   const integer = digits.slice(0, point).replace(/^0+/, '');
-  const behind = digits.slice(point).replace(/0+$/, '');
+  const behind = withoutTrailing(digits.slice(point), '0');
   if (behind.length > scale || integer.length > precision - scale) return undefined;
   const minus = sign === '-' && (integer !== '' || behind !== '') ? '-' : '';
   return `${minus}${integer || '0'}${scale > 0 ? `.${behind.padEnd(scale, '0')}` : ''}`;

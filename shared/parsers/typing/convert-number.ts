@@ -27,7 +27,7 @@ function smallInteger(text: string): number | undefined {
 }
 
 const INTEGER = /^[+-]?\d{1,400}$/;
-const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
+const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 
 export function intConverter(bits: 16 | 32, rule: ColumnRule): Converter {
   const { min, max } = INT_RANGE[bits];

@@ -39,6 +39,19 @@ describe('parseLossless', () => {
   });
 });
 
+it('reads what nests deeper than the stack', () => {
+  let value: unknown = parseLossless(`${'['.repeat(100_000)}90730000000000001${']'.repeat(100_000)}`);
+
+  for (let depth = 0; depth < 100_000; depth++) value = (value as unknown[])[0];
+  expect(value).toBe(90730000000000001n);
+});
+
+it('reads a number of a million zeros in time', () => {
+  const digits = `1${'0'.repeat(1_000_000)}1.5`;
+
+  expect(parseExact(digits)).toEqual(new NumberText(digits));
+});
+
 describe('parseExact', () => {
   it.each<[string, unknown]>(
     [

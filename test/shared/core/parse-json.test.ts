@@ -30,10 +30,17 @@ describe('parseJson', () => {
     expect(JSON.stringify(parseJson(text))).toBe(expected);
   });
 
-  it('hands values to a reviver', () => {
-    const doubled = (_name: string, value: unknown) => (typeof value === 'number' ? value * 2 : value);
+  it('reads what nests deeper than the stack', () => {
+    let value = parseJson(`${'[{"\\n":'.repeat(100_000)}1${'}]'.repeat(100_000)}`);
 
-    expect(parseJson('{"\\n":[1,{"b":2}]}', doubled)).toEqual({ '\n': [2, { b: 4 }] });
+    for (let depth = 0; depth < 100_000; depth++) value = (value as { '\n': unknown }[])[0]!['\n'];
+    expect(value).toBe(1);
+  });
+
+  it('is not kept busy by a long run of what it marks names with', () => {
+    const run = '\x7f'.repeat(1_000_000);
+
+    expect(parseJson(`{"\\n":"${run}"}`)).toEqual({ '\n': run });
   });
 
   it.each(['{"\\x":1}', '{"\\n":1', '{"\\n":', '{"a\\":1}', '{"\\ud8":1}'])('refuses %s', (text) => {

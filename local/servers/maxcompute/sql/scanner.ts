@@ -49,7 +49,7 @@ export class Scanner {
 
   /** A number, as it is written. */
   number(): string | undefined {
-    return this.#match(/\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?:BD|[LlDd])?(?![\w.])/y)?.[1];
+    return this.#match(/\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)(?:BD|[LlDd])?(?![\w.])/y)?.[1];
   }
 
   /** Runs a reader of its own over what is left. */

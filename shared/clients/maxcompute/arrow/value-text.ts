@@ -1,3 +1,5 @@
+import { withoutTrailing } from '../../../core/trailing.ts';
+
 /** Units a second, by Arrow's numbers of time units. */
 const PER_SECOND = [1n, 1_000n, 1_000_000n, 1_000_000_000n] as const;
 
@@ -81,7 +83,7 @@ export function parseDecimal(value: unknown, scale: number): bigint | undefined 
         : '';
   const match = /^([+-]?)(\d*)(?:\.(\d*))?$/.exec(text);
   if (!match || (match[2] === '' && (match[3] ?? '') === '')) return undefined;
-  const fraction = (match[3] ?? '').replace(/0+$/, '');
+  const fraction = withoutTrailing(match[3] ?? '', '0');
   if (fraction.length > scale) return undefined;
   const digits = BigInt(`${match[2]}${fraction.padEnd(scale, '0')}` || '0');
   return match[1] === '-' ? -digits : digits;

@@ -1,0 +1,18 @@
+import type { FuzzTarget } from '../target.ts';
+
+/** Where each target is, so that only what is asked for is loaded. */
+const FILES: Readonly<Record<string, () => Promise<{ readonly targets: readonly FuzzTarget[] }>>> = {
+  'json ': () => import('./json.ts'),
+  'parse-csv parse-json parse-text ': () => import('./parse-text.ts'),
+  'parse-parquet parse-avro parse-arrow parse-excel ': () => import('./parse-binary.ts'),
+  'decompress dap-gzip ': () => import('./decompress.ts'),
+};
+
+export const TARGET_NAMES: readonly string[] = Object.keys(FILES).flatMap((names) => names.trim().split(/\s+/));
+
+export async function findTarget(name: string): Promise<FuzzTarget> {
+  const load = Object.entries(FILES).find(([names]) => names.split(' ').includes(name))?.[1];
+  const found = (await load?.())?.targets.find((target) => target.name === name);
+  if (!found) throw new Error(`there is no target ${name}; there are ${TARGET_NAMES.join(', ')}`);
+  return found;
+}
