@@ -17,7 +17,7 @@ export interface FuzzOptions {
 }
 
 const BATCH_INPUTS = 48;
-const OUTCOMES_MAX = 400;
+const OUTCOMES_MAX = 120;
 const KEPT_MAX_BYTES = 12 * 1024;
 
 /** Mutates inputs of a target, keeps those that run code no other did, and reports those that break its promises. */

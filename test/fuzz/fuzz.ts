@@ -18,7 +18,7 @@ const { values } = parseArgs({
 });
 
 const SHOWN_MAX_BYTES = 4 * 1024 * 1024;
-const SILENCE_MAX_MS = 20_000;
+const SILENCE_MAX_MS = 60_000;
 /** Of the heap; beyond it the thread ends, and the input it was at is kept. */
 const HEAP_MAX_MIB = 768;
 

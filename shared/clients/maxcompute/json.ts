@@ -23,9 +23,19 @@ export class JsonReader {
   integer(...names: string[]): number | null {
     const value = this.raw(...names);
     if (value === null || value === '') return null;
-    const number = typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value;
-    if (typeof number === 'number' && Number.isSafeInteger(number)) return number;
+    const number = wholeNumber(value);
+    if (number !== undefined) return number;
     throw this.#wrong(names, 'a whole number below 2^53');
+  }
+
+  integers(...names: string[]): number[] | null {
+    return (
+      this.list(...names)?.map((value) => {
+        const number = wholeNumber(value);
+        if (number !== undefined) return number;
+        throw this.#wrong(names, 'a list of whole numbers below 2^53');
+      }) ?? null
+    );
   }
 
   /** A version, which may take all 64 bits. */
@@ -33,9 +43,8 @@ export class JsonReader {
     const value = this.raw(...names);
     if (value === null || value === '') return null;
     if (typeof value === 'bigint') return value;
-    if ((typeof value === 'number' && Number.isSafeInteger(value)) || /^-?\d+$/.test(String(value))) {
-      return BigInt(value as number | string);
-    }
+    if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value);
+    if (typeof value === 'string' && /^-?\d{1,40}$/.test(value)) return BigInt(value);
     throw this.#wrong(names, 'a whole number');
   }
 
@@ -82,6 +91,11 @@ export class JsonReader {
   #wrong([name]: string[], what: string): Error {
     return new UnparsableReplyError(`${this.#label}: ${name} must be ${what}`);
   }
+}
+
+function wholeNumber(value: LosslessValue): number | undefined {
+  const number = typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value;
+  return typeof number === 'number' && Number.isSafeInteger(number) ? number : undefined;
 }
 
 function isObject(value: LosslessValue): value is LosslessObject {

@@ -1,6 +1,6 @@
 import type { RecordBatch as ArrowBatch } from 'apache-arrow';
 import { batchesOf } from '../../clients/maxcompute/arrow/decode.ts';
-import { loadArrow } from '../../clients/maxcompute/arrow/library.ts';
+import { type Arrow, loadArrow } from '../../clients/maxcompute/arrow/library.ts';
 import { type ArrowMessage, messagesOf } from '../../clients/maxcompute/arrow/messages.ts';
 import { columnReaders } from '../../clients/maxcompute/arrow/rows.ts';
 import {
@@ -8,9 +8,10 @@ import {
   CorruptStreamError,
   EmptyBodyError,
   StreamTruncatedError,
+  UnsupportedStreamError,
 } from '../../clients/maxcompute/client-errors.ts';
 import type { Schema } from '../../records/schema.ts';
-import { ColumnMismatchError, CorruptInputError, ExpansionLimitError } from '../errors.ts';
+import { ColumnMismatchError, CorruptInputError, ExpansionLimitError, UnsupportedInputError } from '../errors.ts';
 import type { ParseRun } from '../parser.ts';
 import type { CellBatch } from '../typing/raw.ts';
 import { columnTypeOf, finisherOf } from './types.ts';
@@ -31,9 +32,7 @@ export async function* readArrow(bytes: AsyncIterable<Uint8Array>, run: ParseRun
       messageBytes = message.bytes;
       // Without a batch the columns are still known.
       if (message.kind === 'schema') {
-        const { MessageReader } = arrow;
-        const schema = new MessageReader(Buffer.concat(message.chunks)).readSchema();
-        if (schema) columns = columnsOf(schema, run);
+        columns = columnsOf(schemaOf(arrow, message), run);
       }
       yield message;
     }
@@ -47,6 +46,8 @@ export async function* readArrow(bytes: AsyncIterable<Uint8Array>, run: ParseRun
     }
   } catch (error) {
     if (error instanceof EmptyBodyError) return;
+    if (error instanceof UnsupportedStreamError)
+      throw new UnsupportedInputError(`${run.label}: ${error.message}`, { cause: error });
     if (error instanceof CorruptStreamError || error instanceof StreamTruncatedError)
       throw new CorruptInputError(`${run.label}: ${error.message}`, { cause: error });
     if (error instanceof BatchTooLargeError)
@@ -68,6 +69,17 @@ export async function* readArrow(bytes: AsyncIterable<Uint8Array>, run: ParseRun
     }
     return records;
   }
+}
+
+function schemaOf({ MessageReader }: Arrow, { chunks }: ArrowMessage): ArrowBatch['schema'] {
+  let schema: ArrowBatch['schema'] | null | undefined;
+  try {
+    schema = new MessageReader(Buffer.concat(chunks)).readSchema();
+  } catch (cause) {
+    throw new CorruptStreamError('the schema of the Arrow stream does not decode', { cause });
+  }
+  if (schema) return schema;
+  throw new CorruptStreamError('the Arrow stream has no schema');
 }
 
 interface Columns {

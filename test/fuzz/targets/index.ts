@@ -6,6 +6,9 @@ const FILES: Readonly<Record<string, () => Promise<{ readonly targets: readonly 
   'parse-csv parse-json parse-text ': () => import('./parse-text.ts'),
   'parse-parquet parse-avro parse-arrow parse-excel ': () => import('./parse-binary.ts'),
   'decompress dap-gzip ': () => import('./decompress.ts'),
+  'maxcompute-arrow maxcompute-coding maxcompute-blobs dis-protobuf dap-records maxcompute-values ': () =>
+    import('./wire.ts'),
+  'dap-replies dis-replies maxcompute-replies transport ': () => import('./replies.ts'),
 };
 
 export const TARGET_NAMES: readonly string[] = Object.keys(FILES).flatMap((names) => names.trim().split(/\s+/));

@@ -1,5 +1,6 @@
 import type { RecordBatch, RecordBatchStreamReader } from 'apache-arrow';
 import { CorruptStreamError, MaxComputeClientError } from '../client-errors.ts';
+import { checkBatch } from './check-batch.ts';
 import { loadArrow, loadCodec } from './library.ts';
 import type { ArrowMessage } from './messages.ts';
 
@@ -9,7 +10,8 @@ import type { ArrowMessage } from './messages.ts';
  * @throws {CorruptStreamError} a batch that does not decode
  */
 export async function* batchesOf(messages: AsyncIterable<ArrowMessage>): AsyncGenerator<RecordBatch> {
-  const { RecordBatchReader } = await loadArrow();
+  const arrow = await loadArrow();
+  const { RecordBatchReader } = arrow;
   const box = new MessageBox();
   let reader: RecordBatchStreamReader | undefined;
   let codec: Awaited<ReturnType<typeof loadCodec>> | undefined;
@@ -21,7 +23,12 @@ export async function* batchesOf(messages: AsyncIterable<ArrowMessage>): AsyncGe
     if (message.kind === 'dictionary') continue;
     const next = () => reader!.next().value as RecordBatch;
     const decoded = decode(() => {
-      if (message.kind === 'batch') return codec ? codec.use(next).result : next();
+      if (message.kind === 'batch') {
+        const batch = codec ? codec.use(next).result : next();
+        if (!batch) throw new CorruptStreamError('a batch of the Arrow stream has no content');
+        checkBatch(arrow, batch);
+        return batch;
+      }
       reader = RecordBatchReader.from(box) as RecordBatchStreamReader;
       reader.open({ autoDestroy: false });
       return undefined;

@@ -1,4 +1,6 @@
 import { CorruptStreamError } from '../client-errors.ts';
+import { FlatTable } from './flat-table.ts';
+import { checkSchemaTable } from './schema-table.ts';
 
 /** What the envelope of an Arrow message says. */
 export interface MessageHead {
@@ -24,16 +26,20 @@ export function readMessageHead(metadata: Uint8Array): MessageHead {
     const message = new FlatTable(view, view.getUint32(0, true));
     const bodyBytes = message.int64(MESSAGE_BODY_LENGTH);
     const type = KINDS[message.uint8(MESSAGE_HEADER_TYPE)] ?? 'other';
+    message.checkPairs(MESSAGE_METADATA);
     if (bodyBytes < 0 || bodyBytes > Number.MAX_SAFE_INTEGER) throw new RangeError('bodyLength');
+    if (type === 'schema') checkSchemaTable(message.table(MESSAGE_HEADER));
     if (type !== 'batch' && type !== 'dictionary') return { kind: type, bodyBytes, rows: 0, compression: null };
     const header = message.table(MESSAGE_HEADER);
     const batch = type === 'batch' ? header : header?.table(DICTIONARY_DATA);
     if (!batch) throw new RangeError('header');
     const compression = batch.table(BATCH_COMPRESSION);
+    const rows = batch.int64(BATCH_LENGTH);
+    checkLengths(batch, rows, bodyBytes);
     return {
       kind: type,
       bodyBytes,
-      rows: type === 'batch' ? batch.int64(BATCH_LENGTH) : 0,
+      rows: type === 'batch' ? rows : 0,
       compression: compression ? (compression.uint8(COMPRESSION_CODEC) === 1 ? 'zstd' : 'lz4') : null,
     };
   } catch (error) {
@@ -49,12 +55,28 @@ export function readBuffers(metadata: Uint8Array): { readonly offset: number; re
     const message = new FlatTable(view, view.getUint32(0, true));
     const header = message.table(MESSAGE_HEADER);
     const isDictionary = KINDS[message.uint8(MESSAGE_HEADER_TYPE)] === 'dictionary';
-    return (isDictionary ? header?.table(DICTIONARY_DATA) : header)?.ranges(BATCH_BUFFERS) ?? [];
+    const batch = isDictionary ? header?.table(DICTIONARY_DATA) : header;
+    return batch?.pairs(BATCH_BUFFERS).map(([offset, length]) => ({ offset, length })) ?? [];
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new CorruptStreamError('the metadata of an Arrow message cannot be read', { cause: error });
   }
 }
+
+/** The library believes what it is told: it would count to any length, and read behind the end of its memory. */
+function checkLengths(batch: FlatTable, rows: number, bodyBytes: number): void {
+  if (rows < 0 || rows > LENGTH_MAX) throw new RangeError('length');
+  for (const [length, nulls] of batch.pairs(BATCH_NODES)) {
+    if (length < 0 || length > LENGTH_MAX || nulls < 0 || nulls > length) throw new RangeError('nodes');
+  }
+  for (const [offset, length] of batch.pairs(BATCH_BUFFERS)) {
+    if (offset < 0 || length < 0 || offset + length > bodyBytes) throw new RangeError('buffers');
+  }
+  batch.vector(BATCH_VARIADIC_COUNTS, 8);
+}
+
+/** What other implementations hold to. */
+const LENGTH_MAX = 2 ** 31 - 1;
 
 /** By the numbers of `MessageHeader`. */
 const KINDS: Readonly<Record<number, MessageHead['kind'] | undefined>> = { 1: 'schema', 2: 'dictionary', 3: 'batch' };
@@ -63,54 +85,11 @@ const KINDS: Readonly<Record<number, MessageHead['kind'] | undefined>> = { 1: 's
 const MESSAGE_HEADER_TYPE = 1;
 const MESSAGE_HEADER = 2;
 const MESSAGE_BODY_LENGTH = 3;
+const MESSAGE_METADATA = 4;
 const DICTIONARY_DATA = 1;
 const BATCH_LENGTH = 0;
+const BATCH_NODES = 1;
 const BATCH_BUFFERS = 2;
 const BATCH_COMPRESSION = 3;
+const BATCH_VARIADIC_COUNTS = 4;
 const COMPRESSION_CODEC = 0;
-
-/** A table of a flatbuffer; every access is checked by the view. Absent fields read as zero. */
-class FlatTable {
-  readonly #view: DataView;
-  readonly #at: number;
-
-  constructor(view: DataView, at: number) {
-    this.#view = view;
-    this.#at = at;
-  }
-
-  uint8(field: number): number {
-    const at = this.#place(field);
-    return at === 0 ? 0 : this.#view.getUint8(at);
-  }
-
-  int64(field: number): number {
-    const at = this.#place(field);
-    return at === 0 ? 0 : Number(this.#view.getBigInt64(at, true));
-  }
-
-  table(field: number): FlatTable | undefined {
-    const at = this.#place(field);
-    return at === 0 ? undefined : new FlatTable(this.#view, at + this.#view.getUint32(at, true));
-  }
-
-  /** A vector of structs of two 64-bit numbers. */
-  ranges(field: number): { offset: number; length: number }[] {
-    const at = this.#place(field);
-    if (at === 0) return [];
-    const start = at + this.#view.getUint32(at, true);
-    return Array.from({ length: this.#view.getUint32(start, true) }, (_, index) => ({
-      offset: Number(this.#view.getBigInt64(start + 4 + index * 16, true)),
-      length: Number(this.#view.getBigInt64(start + 12 + index * 16, true)),
-    }));
-  }
-
-  /** Where a field is; 0 if it is absent. */
-  #place(field: number): number {
-    const vtable = this.#at - this.#view.getInt32(this.#at, true);
-    const entry = 4 + field * 2;
-    if (entry >= this.#view.getUint16(vtable, true)) return 0;
-    const offset = this.#view.getUint16(vtable + entry, true);
-    return offset === 0 ? 0 : this.#at + offset;
-  }
-}

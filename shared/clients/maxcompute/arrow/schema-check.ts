@@ -1,5 +1,5 @@
 import type { DataType, Schema } from 'apache-arrow';
-import { SchemaMismatchError } from '../client-errors.ts';
+import { CorruptStreamError, SchemaMismatchError } from '../client-errors.ts';
 import type { TableSchema } from '../tables/table-schema.ts';
 import { type Arrow, loadArrow } from './library.ts';
 import { type ArrowMessage, joined } from './messages.ts';
@@ -36,7 +36,12 @@ export async function schemaDifferences(schema: Schema, table: TableSchema): Pro
 export async function checkSchema(message: ArrowMessage, table: TableSchema | null): Promise<void> {
   if (!table) return;
   const { MessageReader } = await loadArrow();
-  const schema = new MessageReader(joined(message.chunks, 0, message.bytes)).readSchema();
+  let schema: Schema | null | undefined;
+  try {
+    schema = new MessageReader(joined(message.chunks, 0, message.bytes)).readSchema();
+  } catch (cause) {
+    throw new CorruptStreamError('the schema of the Arrow stream does not decode', { cause });
+  }
   const differences = schema ? await schemaDifferences(schema, table) : ['the Arrow stream has no schema'];
   if (differences.length === 0) return;
   throw new SchemaMismatchError(`the rows do not fit the table: ${differences.join('; ')}`);

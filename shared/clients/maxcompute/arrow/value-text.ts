@@ -1,4 +1,5 @@
 import { withoutTrailing } from '../../../core/trailing.ts';
+import { UnsupportedStreamError } from '../client-errors.ts';
 
 /** Units a second, by Arrow's numbers of time units. */
 const PER_SECOND = [1n, 1_000n, 1_000_000n, 1_000_000_000n] as const;
@@ -27,7 +28,9 @@ export function dateText(days: number): string {
 }
 
 function isoSeconds(seconds: bigint): string {
-  return new Date(Number(seconds) * 1000).toISOString().replace(/\.000Z$/, '');
+  const date = new Date(Number(seconds) * 1000);
+  if (Number.isNaN(date.getTime())) throw new UnsupportedStreamError('a date or time is more than 270,000 years away');
+  return date.toISOString().replace(/\.000Z$/, '');
 }
 
 /** `-12.50` of a little-endian integer of 4 or 8 words. */

@@ -245,7 +245,7 @@ export function parseReadSession(
         version: format.text('Version') ?? DEFAULT_DATA_FORMAT.version,
       })) ?? null,
     splitMode: reader.text('SplitMode'),
-    splitBucketId: reader.list('SplitBucketId')?.map(Number) ?? null,
+    splitBucketId: reader.integers('SplitBucketId'),
     sessionStats: stats && {
       estimatedSize: stats.integer('EstimatedSize'),
       estimatedRowCount: stats.integer('EstimatedRowCount'),

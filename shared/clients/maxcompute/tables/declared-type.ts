@@ -25,15 +25,27 @@ const PART_NAMES: Readonly<Record<string, readonly string[] | undefined>> = {
   map: ['key', 'value'],
 };
 
+/** No table nests as deep as that. */
+const DEPTH_MAX = 100;
+
 class TypeParser {
   readonly #text: string;
   #at = 0;
+  #depth = 0;
 
   constructor(text: string) {
     this.#text = text;
   }
 
   type(): DeclaredType {
+    this.#depth += 1;
+    if (this.#depth > DEPTH_MAX) throw this.#wrong(`at most ${DEPTH_MAX} levels`);
+    const type = this.#type();
+    this.#depth -= 1;
+    return type;
+  }
+
+  #type(): DeclaredType {
     const name = this.#take(/\s*([a-z_]\w*)\s*/iy, 'a type').toLowerCase();
     if (this.#accept('<')) {
       return name === 'struct' ? this.#struct() : this.#nested(name);
