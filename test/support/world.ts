@@ -494,11 +494,17 @@ export class World {
 
   /** What of the credential, and of any token or signed URL, is in anything that is stored or was said. */
   leaks(): string[] {
-    return leaksIn(this.everything(), secretsIn(this.#credential));
+    const secrets = secretsIn(this.#credential);
+    return this.#texts().flatMap((text) => leaksIn(text, secrets));
   }
 
   /** Everything that is stored or was said, as text: for looking whether a secret is in it. */
   everything(): string {
+    return this.#texts().join('\n');
+  }
+
+  /** All that was written and said but the objects, and each object: together they may be more than a text can hold. */
+  #texts(): string[] {
     const rows = ['nodes', 'partitions', 'runs', 'jobs', 'buckets'].flatMap((table) =>
       this.#database.statement(`SELECT pk, sk, item FROM ${table}`).all(),
     );
@@ -507,7 +513,7 @@ export class World {
       JSON.stringify(args, (_key, value) => (value instanceof Set ? [...value] : value)),
     );
     const stored = this.objects.keys().map((key) => `${key} ${this.objects.text(key)}`);
-    return [JSON.stringify(rows), JSON.stringify(messages), ...this.logLines, ...stored, ...sent].join('\n');
+    return [[JSON.stringify(rows), JSON.stringify(messages), ...this.logLines, ...sent].join('\n'), ...stored];
   }
 
   close(): void {
