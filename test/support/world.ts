@@ -509,8 +509,12 @@ export class World {
       this.#database.statement(`SELECT pk, sk, item FROM ${table}`).all(),
     );
     const messages = this.#database.statement('SELECT body FROM messages').all();
+    // Bytes that were written are among the objects.
     const sent = this.calls.map(({ args }) =>
-      JSON.stringify(args, (_key, value) => (value instanceof Set ? [...value] : value)),
+      JSON.stringify(
+        args.filter((arg) => !(arg instanceof Uint8Array)),
+        (_key, value) => (value instanceof Set ? [...value] : value),
+      ),
     );
     const stored = this.objects.keys().map((key) => `${key} ${this.objects.text(key)}`);
     return [[JSON.stringify(rows), JSON.stringify(messages), ...this.logLines, ...sent].join('\n'), ...stored];
