@@ -1,7 +1,8 @@
 import type { FeedProgress, Outstanding } from '../connectors/connector.ts';
-import type { ShardKey } from '../nodes/store.ts';
+import type { ShardKey, ShardRecord } from '../nodes/store.ts';
 import type { PartitionRecord } from '../partitions/store.ts';
 import type { RefreshDeps } from './deps.ts';
+import { hasLanded, knownPosition } from './feed-view.ts';
 import { isWholeJob } from './job-children.ts';
 import type { NodeTask } from './node-task.ts';
 
@@ -9,26 +10,34 @@ const OUTSTANDING_MAX = 1000;
 
 /**
  * What has become of what a feed yielded before. Where all of it has landed, the shards say so; only the items of others are
- * read.
+ * read. Position and outstanding are told from the same shards: a run may have ended before the node was told of what they hold.
  */
 export async function feedProgress(
   { pipeline, id, node, shards }: Pick<NodeTask, 'pipeline' | 'id' | 'node' | 'shards'>,
   deps: RefreshDeps,
 ): Promise<FeedProgress> {
   const outstanding: Outstanding[] = [];
-  const landed = node?.landedPosition === undefined ? {} : { landedPosition: node.landedPosition };
-  if (!node?.feed) return { ...landed, outstanding };
-  for (const { digest, layout, shard } of [...shards.values()].sort((a, b) => a.shard - b.shard)) {
-    if (digest !== undefined) continue;
-    outstanding.push(
-      ...(await outstandingIn({ pipeline: pipeline.name, node: id, layout, shard }, node.feed.end, deps)),
-    );
+  if (!node?.feed) return { outstanding };
+  const ordered = [...shards.values()].sort((a, b) => a.shard - b.shard);
+  const landedPosition = knownPosition(node.feed, ordered, deps.sizes.feedShard) ?? node.landedPosition;
+  for (const shard of ordered) {
+    if (shard.digest !== undefined) continue;
+    const key = { pipeline: pipeline.name, node: id, layout: shard.layout, shard: shard.shard };
+    outstanding.push(...(await outstandingIn(key, shard, node.feed.end, deps)));
     if (outstanding.length >= OUTSTANDING_MAX) break;
   }
-  return { ...landed, outstanding: outstanding.slice(0, OUTSTANDING_MAX) };
+  return {
+    ...(landedPosition === undefined ? {} : { landedPosition }),
+    outstanding: outstanding.slice(0, OUTSTANDING_MAX),
+  };
 }
 
-async function outstandingIn(key: ShardKey, end: number, deps: RefreshDeps): Promise<Outstanding[]> {
+async function outstandingIn(
+  key: ShardKey,
+  shard: ShardRecord,
+  end: number,
+  deps: RefreshDeps,
+): Promise<Outstanding[]> {
   const items: PartitionRecord[] = [];
   for await (const item of deps.partitions.all(key)) {
     if (
@@ -43,7 +52,8 @@ async function outstandingIn(key: ShardKey, end: number, deps: RefreshDeps): Pro
   const nodes = new Map((await deps.nodes.getMany(key.pipeline, ids)).map((node) => [node.id, node]));
   return items.flatMap((item) => {
     const node = item.child === undefined ? undefined : nodes.get(item.child);
-    if (item.kind === 'job' && isWholeJob(item, node)) return [];
+    // What a job made may have landed without the shard knowing of it: then the position does not cover it yet.
+    if (item.kind === 'job' && hasLanded(shard, item.number!) && isWholeJob(item, node)) return [];
     const { name, generation } = item;
     const error = item.error ?? node?.error;
     return {

@@ -16,7 +16,26 @@ export interface FeedView {
  * then the newest of those that had is shown.
  */
 export function shownOfFeed(feed: FeedState, shards: readonly ShardRecord[], shardSize: number): FeedView {
-  const missing = shards.flatMap((shard) => missingIn(shard, feed, shardSize)).sort((a, b) => a - b);
+  return viewOf(feed, shards, shardSize, missingIn);
+}
+
+/**
+ * The cursor up to which all has landed, as far as the shards knew when they were looked at last; a plan that is not carried out
+ * yet takes nothing of it back.
+ */
+export const knownPosition = (
+  feed: FeedState,
+  shards: readonly ShardRecord[],
+  shardSize: number,
+): JsonValue | undefined => viewOf(feed, shards, shardSize, notKnownIn).position;
+
+function viewOf(
+  feed: FeedState,
+  shards: readonly ShardRecord[],
+  shardSize: number,
+  lackedBy: typeof missingIn,
+): FeedView {
+  const missing = shards.flatMap((shard) => lackedBy(shard, feed, shardSize)).sort((a, b) => a - b);
   const landedTo = (from: number): number => missing.find((number) => number >= from) ?? feed.end;
   const newest = feed.generations.at(-1);
   const shown =
@@ -33,6 +52,17 @@ function missingIn(shard: ShardRecord, feed: FeedState, shardSize: number): read
   if (shard.diffed === shard.carried) return shard.feed?.missing ?? [];
   const first = shard.shard * shardSize;
   return Array.from({ length: Math.max(0, Math.min(shardSize, feed.end - first)) }, (_, at) => first + at);
+}
+
+/** Whether a shard has found that a number had landed, when it was looked at last. */
+export const hasLanded = ({ feed }: ShardRecord, number: number): boolean =>
+  feed !== undefined && number < (feed.end ?? 0) && !feed.missing.includes(number);
+
+function notKnownIn(shard: ShardRecord, { end }: FeedState, shardSize: number): readonly number[] {
+  const { missing = [], end: lookedTo = 0 } = shard.feed ?? {};
+  const from = Math.max(shard.shard * shardSize, lookedTo);
+  const to = Math.min((shard.shard + 1) * shardSize, end);
+  return [...missing, ...Array.from({ length: Math.max(0, to - from) }, (_, at) => from + at)];
 }
 
 function endOf(generation: Generation, feed: FeedState): number {

@@ -572,6 +572,24 @@ describe('a feed of jobs', () => {
     expect(await world.node('t')).toMatchObject({ landedPosition: { since: 2 } });
   });
 
+  it('whose run is cancelled at any step asks for nothing twice that has landed', { timeout: 60_000 }, async () => {
+    for (let steps = 1, goesOn = true; goesOn; steps++) {
+      const world = aTable();
+      await world.refresh();
+      await world.start();
+      for (let step = 0; step < steps && goesOn; step++) goesOn = await world.step();
+      await world.cancel();
+      await world.drain();
+
+      await world.refresh();
+      await world.refresh();
+
+      const { totals } = (await world.latest())!;
+      expect(totals.partitions, `${steps} steps`).toBe((await parts(world)).length);
+      expect(world.violations).toEqual([]);
+    }
+  });
+
   it('dies at any write: every query once, everything landed', { timeout: 60_000 }, async () => {
     const calls = aTable();
     await calls.refresh();
