@@ -31,8 +31,9 @@ export async function createJob(look: Look): Promise<Findings> {
   if (waits) return { fields: { ...turn, ...waits.fields } };
 
   if (job.tried && !type.createIsIdempotent) return findJob(look, request);
-  // Noted before the call: should this function be cut off in it, nobody may take the job for not begun.
-  if (!job.tried && !(await deps.jobs.note(job, look.holder, { tried: true }))) return { fields: {} };
+  // Noted before the call: should this function be cut off in it, nobody may take the job for not begun, or the turn for unused.
+  const isNoted = job.tried && job.slotAt === undefined;
+  if (!isNoted && !(await deps.jobs.note(job, { tried: true }, ['slotAt']))) return { fields: {} };
   try {
     return created(await tasks.service.create(createRequest(request), callOf(look)), look);
   } catch (error) {
@@ -55,13 +56,14 @@ const madeNothing = (error: unknown) => error instanceof ConnectorError && error
 async function turnOf(look: Look, { taskTemplate }: JobRequest): Promise<Turn> {
   const { job, tasks, deps } = look;
   const now = nowOf(deps);
-  const { polling } = tasks.service.typeOf(job.taskType, job.taskTypeVersion);
+  const { polling, createIsIdempotent } = tasks.service.typeOf(job.taskType, job.taskTypeVersion, taskTemplate);
   for (const { bucket, limit } of placesOf(job, tasks)) {
     if (!(await deps.buckets.enter(bucket, holderOf(job), limit, now, addMs(now, PLACE_KEPT))))
       return { waits: waiting(`waits for one of ${limit} places`, nextLook(look, 3), look) };
   }
   const perMinute = taskTemplate.metadata?.startsPerMinute ?? polling.startsPerMinute;
-  if (perMinute === undefined || job.slotAt !== undefined) return {};
+  const startsNone = job.tried && !createIsIdempotent;
+  if (perMinute === undefined || job.slotAt !== undefined || startsNone) return {};
   const slotAt = await deps.buckets.reserve(bucketOf('start', job), { perSecond: perMinute / 60, burst: 1 }, now);
   if (later(slotAt, look) === undefined) return { slotAt };
   return { waits: waiting(`waits for its turn: ${perMinute} may begin in a minute`, slotAt, look, { slotAt }) };

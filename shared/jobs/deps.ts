@@ -38,7 +38,6 @@ export interface PipelineTasks {
 export interface Look {
   readonly job: JobRecord;
   readonly tasks: PipelineTasks;
-  readonly holder: string;
   /** The longest wait before the next one. */
   readonly pollMaxMs: number;
   readonly signal: AbortSignal;

@@ -92,8 +92,8 @@ export async function lookAfter(
   const lease = { holder: messageId, now, until: addMs(now, ms(LOOK_MS)) };
   const job = await deps.jobs.claim(key, poll, lease);
   if (!job) return;
-  const { fields, clears } = await look(job, messageId, deadline, deps);
-  const recorded = await deps.jobs.record(key, messageId, fields, clears);
+  const { fields, clears } = await look(job, deadline, deps);
+  const recorded = await deps.jobs.record(job, fields, clears);
   if (!recorded) return;
   if (recorded.status === 'DONE') return finish(recorded, deps);
   await sendPoll(recorded, recorded.poll, recorded.dueAt ?? now, deps);
@@ -102,11 +102,11 @@ export async function lookAfter(
 /** A message may be a little early: queues delay by whole seconds. */
 const EARLY_MS = 1500;
 
-async function look(job: JobRecord, holder: string, deadline: Deadline, deps: ExecutorDeps): Promise<Findings> {
+async function look(job: JobRecord, deadline: Deadline, deps: ExecutorDeps): Promise<Findings> {
   const tasks = await deps.tasksOf(job.pipeline);
   const type = typeOf(job, tasks);
   const longest = job.pollMaxMs ?? pollMaxMs({}, 'polling' in type ? type.polling : {});
-  const now: Look = { job, tasks, holder, pollMaxMs: longest, signal: deadline.signal, deps };
+  const now: Look = { job, tasks, pollMaxMs: longest, signal: deadline.signal, deps };
   // Who created it may have recorded that after it was cancelled.
   if (job.status === 'CANCELLING' || job.stop) return stopJob(now);
   if (!(await deps.isWanted(job)))

@@ -45,6 +45,8 @@ export interface JobRecord {
   readonly dueAt?: EpochMs;
   /** The message whose look is under way. */
   readonly holder?: string;
+  /** How often it was claimed: who did so before is told apart by that, also if it was with the same message. */
+  readonly claims?: number;
   /** When this attempt may call `create`, as the bucket said. */
   readonly slotAt?: EpochMs;
   /** When the next call may be made, as its bucket said; gone once a look made it. */
@@ -177,20 +179,25 @@ export class JobStore {
     { holder, now, until }: { readonly holder: string; readonly now: EpochMs; readonly until: EpochMs },
   ): Promise<JobRecord | undefined> {
     const free = anyOf(absent('leasedUntil'), atMost('leasedUntil', now), equals('holder', holder));
-    return this.#update(key, { set: { holder, leasedUntil: until, dueAt: until } }, [equals('poll', poll), free]);
+    const set = { holder, leasedUntil: until, dueAt: until };
+    return this.#update(key, { set, increment: { claims: 1 } }, [equals('poll', poll), free]);
   }
 
-  /** Records what a look found, and that the next one is another. Only who holds the job may. */
-  record(key: JobKey, holder: string, fields: Partial<JobRecord>, clears: readonly string[] = []) {
+  /** Records what a look found, and that the next one is another. Only who claimed the job last may. */
+  record(claimed: ClaimedJob, fields: Partial<JobRecord>, clears: readonly string[] = []) {
     const set = fieldsOf(fields);
     const cleared = new Set(['holder', 'leasedUntil', 'callAt', ...clears]);
     const remove = [...cleared].filter((name) => set[name] === undefined);
-    return this.#update(key, { set, remove, increment: { poll: 1 } }, [equals('holder', holder)]);
+    return this.#update(claimed, { set, remove, increment: { poll: 1 } }, heldBy(claimed));
   }
 
   /** What is written in the middle of a look, before a call that cannot be taken back. */
-  note(key: JobKey, holder: string, fields: Partial<JobRecord>): Promise<JobRecord | undefined> {
-    return this.#update(key, { set: fieldsOf(fields) }, [equals('holder', holder)]);
+  note(
+    claimed: ClaimedJob,
+    fields: Partial<JobRecord>,
+    clears: readonly (keyof JobRecord)[] = [],
+  ): Promise<JobRecord | undefined> {
+    return this.#update(claimed, { set: fieldsOf(fields), remove: clears }, heldBy(claimed));
   }
 
   /** Another run waits for the job from now on. @returns undefined if it is over: nobody will be told */
@@ -243,6 +250,14 @@ export class JobStore {
     return item && asJob(item);
   }
 }
+
+/** A job as `claim` gave it. */
+type ClaimedJob = JobKey & Pick<JobRecord, 'holder' | 'claims'>;
+
+const heldBy = ({ holder, claims }: ClaimedJob): Condition => [
+  equals('holder', holder ?? ''),
+  equals('claims', claims ?? 0),
+];
 
 const ATTEMPT = 'attempt#';
 const REQUEST = 'request';

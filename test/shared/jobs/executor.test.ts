@@ -239,6 +239,33 @@ describe('rate limit', () => {
     expect(Math.max(...writes) - began).toBeLessThanOrEqual(4000);
   });
 
+  it('of starts counts a call again whose answer was never written down', async () => {
+    const world = new ExecutorWorld({ startsPerMinute: 6 });
+    const calls: number[] = [];
+    world.service.beforeCreate = () => void calls.push(world.time.nowMs);
+    world.service.state = () => DONE;
+    await world.begin({}, {}, 'n0');
+    await world.work();
+    await world.begin({}, {}, 'n1');
+    // It is told when its turn is.
+    await world.step();
+    const [{ message, atMs }] = world.waiting.splice(0) as [(typeof world.sent)[0]];
+    world.time.moveTo(atMs);
+    const { jobs } = world.deps;
+    const record = jobs.record.bind(jobs);
+    jobs.record = async () => {
+      throw new Error('the process is gone');
+    };
+    await expect(world.handle(message, 'm')).rejects.toThrow('the process is gone');
+    jobs.record = record;
+
+    await world.handle(message, 'm');
+    await world.work();
+
+    expect(calls).toHaveLength(3);
+    expect(calls[2]! - calls[1]!).toBeGreaterThanOrEqual(9750);
+  });
+
   it('of starts is kept by a job whose call has to wait as well', async () => {
     const world = new ExecutorWorld({ startsPerMinute: 60, callsPerSecond: 0.1, burst: 1 });
     const writes: number[] = [];

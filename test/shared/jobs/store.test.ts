@@ -61,18 +61,18 @@ describe.each(TABLE_BACKENDS)('JobStore on %s', (_name, open) => {
 
     it('of a number that is not the present one is refused', async () => {
       expect(await jobs.claim(aJob(), 1, held)).toBeUndefined();
-      await jobs.claim(aJob(), 0, held);
-      await jobs.record(aJob(), 'm1', { dueAt: at(1) });
+      const claimed = await jobs.claim(aJob(), 0, held);
+      await jobs.record(claimed!, { dueAt: at(1) });
 
       expect(await jobs.claim(aJob(), 0, { ...held, now: at(100_000) })).toBeUndefined();
       expect(await jobs.claim(aJob(), 1, { ...held, holder: 'm9' })).toMatchObject({ poll: 1, holder: 'm9' });
     });
 
     it('is recorded by who has it, and gives the job back', async () => {
-      await jobs.claim(aJob(), 0, held);
+      const claimed = (await jobs.claim(aJob(), 0, held))!;
 
-      expect(await jobs.record(aJob(), 'm2', { phase: 'FAILED' })).toBeUndefined();
-      const recorded = await jobs.record(aJob(), 'm1', { phase: 'RUNNING', message: 'hello', callAt: at(5) });
+      expect(await jobs.record({ ...claimed, holder: 'm2' }, { phase: 'FAILED' })).toBeUndefined();
+      const recorded = await jobs.record(claimed, { phase: 'RUNNING', message: 'hello', callAt: at(5) });
 
       expect(recorded).toMatchObject({ phase: 'RUNNING', message: 'hello', poll: 1, callAt: at(5) });
       expect(recorded).not.toHaveProperty('holder');
@@ -80,11 +80,11 @@ describe.each(TABLE_BACKENDS)('JobStore on %s', (_name, open) => {
     });
 
     it('clears what it names unless it sets it, and the token of a call that it has used', async () => {
-      await jobs.claim(aJob(), 0, held);
-      await jobs.record(aJob(), 'm1', { message: 'a', lastError: ERROR, callAt: at(5) });
-      await jobs.claim(aJob(), 1, held);
+      const first = await jobs.claim(aJob(), 0, held);
+      await jobs.record(first!, { message: 'a', lastError: ERROR, callAt: at(5) });
+      const second = await jobs.claim(aJob(), 1, held);
 
-      const recorded = await jobs.record(aJob(), 'm1', { message: 'b' }, ['message', 'lastError']);
+      const recorded = await jobs.record(second!, { message: 'b' }, ['message', 'lastError']);
 
       expect(recorded).toMatchObject({ message: 'b' });
       expect(recorded).not.toHaveProperty('lastError');
@@ -92,10 +92,19 @@ describe.each(TABLE_BACKENDS)('JobStore on %s', (_name, open) => {
     });
 
     it('notes on its way only as long as it has the job', async () => {
-      await jobs.claim(aJob(), 0, held);
+      const claimed = (await jobs.claim(aJob(), 0, held))!;
 
-      expect(await jobs.note(aJob(), 'm2', { tried: true })).toBeUndefined();
-      expect(await jobs.note(aJob(), 'm1', { tried: true })).toMatchObject({ tried: true, poll: 0, holder: 'm1' });
+      expect(await jobs.note({ ...claimed, holder: 'm2' }, { tried: true })).toBeUndefined();
+      expect(await jobs.note(claimed, { tried: true })).toMatchObject({ tried: true, poll: 0, holder: 'm1' });
+    });
+
+    it('belongs to the last delivery of a message: the one before may neither note nor record', async () => {
+      const late = (await jobs.claim(aJob(), 0, held))!;
+      const last = (await jobs.claim(aJob(), 0, held))!;
+
+      expect(await jobs.note(late, { tried: true })).toBeUndefined();
+      expect(await jobs.record(late, { phase: 'FAILED' })).toBeUndefined();
+      expect(await jobs.record(last, { phase: 'RUNNING' })).toMatchObject({ phase: 'RUNNING', poll: 1 });
     });
   });
 
