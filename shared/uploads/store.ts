@@ -46,6 +46,8 @@ export interface SinkRecord {
   /** Told each time somebody wants the sink brought on, so that whoever does so does not miss it. */
   readonly wanted: number;
   readonly holder?: string;
+  /** How often it was taken: who took it before, and was late, is told apart by that, also with the same message. */
+  readonly claims: number;
   readonly leasedUntil?: EpochMs;
   /** Invocations in a row that failed, and why the last did. */
   readonly attempts: number;
@@ -141,32 +143,31 @@ export class SinkStore {
   ): Promise<SinkRecord | undefined> {
     const free = anyOf(absent('leasedUntil'), atMost('leasedUntil', now), equals('holder', holder));
     const set = attributes({ pipeline, sink, holder, leasedUntil: addMs(now, lease) });
-    return this.#update(pipeline, sink, { set }, [free]);
+    return this.#update(pipeline, sink, { set, increment: { claims: 1 } }, [free]);
   }
 
   /** Writes what the holder has done. @returns undefined if another has the sink now: the holder stops at once */
   change(
-    { pipeline, sink }: Pick<SinkRecord, 'pipeline' | 'sink'>,
+    claimed: Pick<SinkRecord, 'pipeline' | 'sink' | 'claims'>,
     holder: string,
     fields: Partial<SinkRecord>,
     clears: readonly (keyof SinkRecord)[] = [],
   ): Promise<SinkRecord | undefined> {
     const set = attributes(Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)));
-    return this.#update(pipeline, sink, { set, ...(clears.length > 0 ? { remove: clears } : {}) }, [
-      equals('holder', holder),
-    ]);
+    const change = { set, ...(clears.length > 0 ? { remove: clears } : {}) };
+    return this.#update(claimed.pipeline, claimed.sink, change, heldBy(claimed, holder));
   }
 
   /** Lets go, unless somebody has wanted the sink since `seen` was read. @returns undefined then, or if another has it */
   release(seen: SinkRecord, holder: string, fields: Partial<SinkRecord> = {}): Promise<SinkRecord | undefined> {
     const change = { set: attributes(fields), remove: ['holder', 'leasedUntil'] };
-    return this.#update(seen.pipeline, seen.sink, change, [equals('holder', holder), equals('wanted', seen.wanted)]);
+    return this.#update(seen.pipeline, seen.sink, change, [...heldBy(seen, holder), equals('wanted', seen.wanted)]);
   }
 
   /** Lets go in any case: more is to be done, and a message for that is on its way. */
-  async letGo({ pipeline, sink }: SinkRecord, holder: string, fields: Partial<SinkRecord> = {}): Promise<void> {
+  async letGo(claimed: SinkRecord, holder: string, fields: Partial<SinkRecord> = {}): Promise<void> {
     const change = { set: attributes(fields), remove: ['holder', 'leasedUntil'] };
-    await this.#update(pipeline, sink, change, [equals('holder', holder)]);
+    await this.#update(claimed.pipeline, claimed.sink, change, heldBy(claimed, holder));
   }
 
   /** What an operator decides, as long as nobody brings the sink on. @returns undefined if somebody does */
@@ -216,6 +217,11 @@ export class SinkStore {
   }
 }
 
+const heldBy = ({ claims }: Pick<SinkRecord, 'claims'>, holder: string): Condition => [
+  equals('holder', holder),
+  equals('claims', claims),
+];
+
 const SINK = 'sink#';
 const refusedPrefix = (sink: string) => `refused#${sink}#`;
 const refusedKey = (pipeline: string, sink: string, path: readonly string[]) => ({
@@ -237,6 +243,7 @@ function asSink(item: Item): SinkRecord {
     refused: stored.refused ?? 0,
     refusals: stored.refusals ?? [],
     wanted: stored.wanted ?? 0,
+    claims: stored.claims ?? 0,
     attempts: stored.attempts ?? 0,
   };
 }

@@ -60,7 +60,7 @@ export async function bringOn(
         const released = await deps.sinks.release(record, holder, { attempts: 0 });
         if (released) return 'up to date';
         const again = await deps.sinks.get(pipeline.name, sink.name);
-        if (again?.holder !== holder) return 'held by another';
+        if (again?.holder !== holder || again.claims !== record.claims) return 'held by another';
         record = again;
         continue;
       }
