@@ -66,15 +66,13 @@ class Differ {
   async *nodes(before: string | undefined, after: string | undefined, within: Within): AsyncGenerator<ManifestChange> {
     if (before === after) return;
     const [old, now] = await Promise.all([this.#manifest(before), this.#manifest(after)]);
-    // A job's new node holds nothing of the one before.
-    const isOther = old !== undefined && now !== undefined && old.node !== now.node;
-    if (isOther || old?.kind === 'feed' || now?.kind === 'feed') {
-      if (now?.kind === 'feed' || (old?.kind === 'feed' && !now)) yield* this.#feeds(old, now);
-      else {
-        yield* this.#folders(undefined, now, within);
-        yield* this.#folders(old, undefined, within);
-      }
-    } else yield* this.#folders(old, now, within);
+    if (now?.kind === 'feed' || (old?.kind === 'feed' && !now)) yield* this.#feeds(old, now);
+    else if (old?.kind === 'feed') {
+      yield* this.#folders(undefined, now, within);
+      yield* this.#feeds(old, undefined);
+    }
+    // Also of a job that was done again, in another node: what it made takes the place of what stood under the same path.
+    else yield* this.#folders(old, now, within);
   }
 
   async #manifest(key: string | undefined): Promise<NodeManifest | undefined> {

@@ -4,6 +4,7 @@ import { hours, minutes } from '../../shared/core/units.ts';
 import { PartitionRefusedError } from '../../shared/sinks/sink.ts';
 import { isWrite, type PortCall } from '../support/faults.ts';
 import { MemorySink } from '../support/memory-sink.ts';
+import { withJob } from '../support/scripted-jobs.ts';
 import { newWorld, PIPELINE, type World, type WorldOptions } from '../support/world.ts';
 
 interface SinkWorld extends World {
@@ -249,6 +250,19 @@ describe('a sink', () => {
       'commit',
     ]);
     expect(held(world)).toEqual({ 'f/3': ['v3'], 'f/4': ['v4'] });
+  });
+
+  it('keeps what a job made anew, though the parts of the one before have the same names', async () => {
+    const sink = new MemorySink();
+    const world = withJob(newWorld({ sinks: [sink.sink()], land: { parser: { format: 'csv', header: false } } }), {});
+    await refreshed(world);
+    expect([...sink.held.keys()].sort()).toEqual(['a', 'q/1', 'q/2']);
+    world.source.job('q', 'v2');
+    world.source.remove('q/2').leaf('q/3', 'z');
+
+    await refreshed(world);
+
+    expect(Object.fromEntries(sink.held)).toEqual({ a: ['a@f'], 'q/1': ['1@x of job-2'], 'q/3': ['3@z of job-2'] });
   });
 
   it('keeps the manifest it has applied, and what that names, until it has gone on', async () => {

@@ -7,6 +7,9 @@ import type { S3SinkSettings } from './options.ts';
 import { PartitionUpload } from './partition-upload.ts';
 import { keysOfPlaced, type Placed, placedKey, readPlaced, writePlaced } from './place.ts';
 
+const isNewer = (placed: Placed, run: number, fingerprint: string): boolean =>
+  placed.run !== undefined && (placed.run > run || (placed.run === run && placed.fingerprint !== fingerprint));
+
 /** Copies partitions, or their rows, to where their keys say. Repeated, it writes the same over itself. */
 export class S3Session implements SinkSession {
   readonly #settings: S3SinkSettings;
@@ -59,10 +62,11 @@ export class S3Session implements SinkSession {
     if (!isCopy) await partition.committed(rows);
   }
 
-  async remove({ path }: RemovedPartition): Promise<void> {
+  async remove({ path, run, fingerprint }: RemovedPartition): Promise<void> {
     const key = this.#placedKey(path);
     const placed = await readPlaced(this.#objects, key);
-    if (!placed) return;
+    // What took its place, under the same path in another generation or another kind of node, stays.
+    if (!placed || isNewer(placed, run, fingerprint)) return;
     await this.#objects.delete([...(await keysOfPlaced(this.#objects, placed))]);
     await this.#objects.delete([key]);
   }

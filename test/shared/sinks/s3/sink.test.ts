@@ -143,6 +143,19 @@ describe('an upload of the S3 sink', () => {
     throw new Error('it never came to its end');
   });
 
+  it('that took the place of another is not removed with that', async () => {
+    const objects = new MemoryObjects();
+    const session = sessionOf({}, objects);
+    await session.upload(aPartition(1));
+    await session.upload(aPartition(2));
+
+    await session.remove({ ...aPartition(1), isReplaced: true });
+    expect(objects.text('f/a')).toBe('2');
+
+    await session.remove({ ...aPartition(2), isReplaced: false });
+    expect(objects.keys()).toEqual([]);
+  });
+
   it('goes on behind the files that are complete', async () => {
     const options: Partial<S3SinkOptions> = { format: 'ndjson', targetBytes: 300_000 };
     const calm = new MemoryObjects();
