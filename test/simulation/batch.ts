@@ -1,23 +1,32 @@
 import { parentPort } from 'node:worker_threads';
-import { History } from './history.ts';
+import { type HistoryKind, kindOfSeed, runHistory } from './runs.ts';
 
-/** What a number of histories came to. */
-export interface Tally {
+/** What the histories of one kind came to. */
+export interface KindTally {
   histories: number;
   steps: number;
   readonly faults: Record<string, number>;
   readonly states: Record<string, number>;
-  readonly violations: { readonly seed: number; readonly violation: string }[];
+}
+
+/** What a number of histories came to. */
+export interface Tally {
+  readonly kinds: Partial<Record<HistoryKind, KindTally>>;
+  readonly violations: { readonly kind: HistoryKind; readonly seed: number; readonly violation: string }[];
   readonly leaks: number[];
 }
 
-export const newTally = (): Tally => ({ histories: 0, steps: 0, faults: {}, states: {}, violations: [], leaks: [] });
+export const newTally = (): Tally => ({ kinds: {}, violations: [], leaks: [] });
 
 export function addTally(into: Tally, other: Tally): void {
-  into.histories += other.histories;
-  into.steps += other.steps;
-  for (const name of ['faults', 'states'] as const)
-    for (const [kind, count] of Object.entries(other[name])) into[name][kind] = (into[name][kind] ?? 0) + count;
+  for (const [kind, part] of Object.entries(other.kinds) as [HistoryKind, KindTally][]) {
+    into.kinds[kind] ??= { histories: 0, steps: 0, faults: {}, states: {} };
+    const sum = into.kinds[kind];
+    sum.histories += part.histories;
+    sum.steps += part.steps;
+    for (const name of ['faults', 'states'] as const)
+      for (const [what, count] of Object.entries(part[name])) sum[name][what] = (sum[name][what] ?? 0) + count;
+  }
   into.violations.push(...other.violations);
   into.leaks.push(...other.leaks);
 }
@@ -26,22 +35,30 @@ export function addTally(into: Tally, other: Tally): void {
 const unhandled: unknown[] = [];
 if (parentPort) process.on('unhandledRejection', (error) => void unhandled.push(error));
 
+export interface BatchOptions {
+  /** What is left for good counts as a broken promise. */
+  readonly leaks?: boolean;
+  /** Default: the core alone. */
+  readonly kinds?: readonly HistoryKind[];
+}
+
 /** Runs the histories of these seeds, one after the other. */
-export async function runSeeds(seeds: Iterable<number>, { leaks = false } = {}): Promise<Tally> {
+export async function runSeeds(
+  seeds: Iterable<number>,
+  { leaks = false, kinds = ['core'] }: BatchOptions = {},
+): Promise<Tally> {
   const tally = newTally();
   for (const seed of seeds) {
-    const { violation: broken, leak, faults, states, steps } = await new History({ seed }).run();
+    const kind = kindOfSeed(kinds, seed);
+    const { violation: broken, leak, faults, states, steps } = await runHistory({ kind, seed });
     const [failure] = unhandled.splice(0);
     const violation =
       broken ??
       (leaks && leak !== undefined ? `7: left for good: ${leak}` : undefined) ??
       (failure === undefined ? undefined : `a failure that nobody awaits: ${String(failure)}`);
     addTally(tally, {
-      histories: 1,
-      steps,
-      faults: { ...faults },
-      states: { ...states },
-      violations: violation === undefined ? [] : [{ seed, violation }],
+      kinds: { [kind]: { histories: 1, steps, faults: { ...faults }, states: { ...states } } },
+      violations: violation === undefined ? [] : [{ kind, seed, violation }],
       leaks: leak === undefined ? [] : [seed],
     });
   }
@@ -49,23 +66,21 @@ export async function runSeeds(seeds: Iterable<number>, { leaks = false } = {}):
 }
 
 /** Seeds `from`, `from + every` … below `end`, in pieces, so that somebody may stop it in between. */
-export interface BatchWork {
+export interface BatchWork extends BatchOptions {
   readonly from: number;
   readonly end: number;
   readonly every: number;
-  /** What is left for good counts as a broken promise. */
-  readonly leaks: boolean;
 }
 
 const PIECE = 50;
 
 /** In a worker of its own. */
-export async function work({ from, end, every, leaks }: BatchWork): Promise<void> {
+export async function work({ from, end, every, ...options }: BatchWork): Promise<void> {
   // Errors are made by the thousand, and where they were made is told by a replay.
   Error.stackTraceLimit = 0;
   for (let at = from; at < end; at += every * PIECE) {
     const seeds = Array.from({ length: PIECE }, (_, index) => at + index * every).filter((seed) => seed < end);
-    parentPort!.postMessage(await runSeeds(seeds, { leaks }));
+    parentPort!.postMessage(await runSeeds(seeds, options));
     await new Promise((resolve) => setImmediate(resolve));
   }
 }

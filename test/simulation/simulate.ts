@@ -2,22 +2,25 @@ import './stand-ins.ts';
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import type { BatchWork, Tally } from './batch.ts';
+import type { BatchWork, KindTally, Tally } from './batch.ts';
+import type { HistoryKind } from './runs.ts';
 
 // The core is to meet the stand-ins, so it is loaded after them.
 const { addTally, newTally } = await import('./batch.ts');
-const { History } = await import('./history.ts');
+const { parseKinds, runHistory } = await import('./runs.ts');
 const { kindOf, shrunk } = await import('./shrink.ts');
 
 /**
- * `npm run simulate -- --seeds 10000 [--from N] [--seconds N] [--workers N] [--stop] [--quiet] [--leaks]`: runs histories and says what
- * became of them; with `--leaks` what is left for good counts as a broken promise.
- * `npm run simulate -- --replay SEED`: tells one, shrunk first if it breaks a promise; `--whole` tells it as it is.
+ * `npm run simulate -- --seeds 10000 [--kinds core,jobs,feeds,splits,sinks|all] [--from N] [--seconds N] [--workers N] [--stop]
+ * [--quiet] [--leaks]`: runs histories and says what became of them; with `--leaks` what is left for good counts as a broken promise.
+ * Of several kinds the seeds take turns.
+ * `npm run simulate -- --replay SEED [--kinds KIND]`: tells one, shrunk first if it breaks a promise; `--whole` tells it as it is.
  */
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '1000' },
     from: { type: 'string', default: '0' },
+    kinds: { type: 'string', default: 'core' },
     seconds: { type: 'string' },
     workers: { type: 'string', default: '2' },
     stop: { type: 'boolean', default: false },
@@ -30,15 +33,16 @@ const { values } = parseArgs({
 });
 
 const SHRUNK_MAX = 3;
+const kinds = parseKinds(values.kinds);
 
-if (values.replay !== undefined) await replay(Number(values.replay));
+if (values.replay !== undefined) await replay(kinds[0]!, Number(values.replay));
 else if (values.regressions) await regressions();
 else await survey();
 
-async function replay(seed: number): Promise<void> {
+async function replay(kind: HistoryKind, seed: number): Promise<void> {
   const lines: string[] = [];
-  const options = values.whole ? { seed } : await shrunk({ seed });
-  const result = await new History({ ...options, tell: (line) => void lines.push(line) }).run();
+  const options = values.whole ? { kind, seed } : await shrunk({ kind, seed });
+  const result = await runHistory({ ...options, tell: (line) => void lines.push(line) });
   console.log(lines.join('\n'));
   console.log(`\n${JSON.stringify(options)}\n${result.violation ?? 'no promise is broken'}`);
   if (result.leak) console.log(`left for good: ${result.leak}`);
@@ -49,18 +53,24 @@ async function replay(seed: number): Promise<void> {
 async function regressions(): Promise<void> {
   const failed = readJson<Record<string, string>>('failed-seeds.json');
   const mutants = readJson<Record<string, number>>('mutant-seeds.json');
-  const kept = [
-    ...Object.entries(failed),
-    ...Object.entries(mutants).map(([name, seed]) => [`${seed}`, name] as const),
+  const ofKinds = readJson<Record<string, string>>('kinds/failed-seeds.json');
+  const mutantsOfKinds = readJson<Record<string, string>>('kinds/mutant-seeds.json');
+  const kept: readonly (readonly [HistoryKind, string, string])[] = [
+    ...Object.entries(failed).map(([seed, about]) => ['core', seed, about] as const),
+    ...Object.entries(mutants).map(([about, seed]) => ['core', `${seed}`, about] as const),
+    ...Object.entries(ofKinds).map(([name, about]) => [...splitName(name), about] as const),
+    ...Object.entries(mutantsOfKinds).map(([about, name]) => [...splitName(name), about] as const),
   ];
-  for (const [seed, about] of kept) {
-    const { violation } = await new History({ seed: Number(seed) }).run();
+  for (const [kind, seed, about] of kept) {
+    const { violation } = await runHistory({ kind, seed: Number(seed) });
     if (violation === undefined) continue;
-    console.log(`${seed} (${about}): ${violation}`);
+    console.log(`${kind} ${seed} (${about}): ${violation}`);
     process.exitCode = 1;
   }
   console.log(`${kept.length} histories that are kept`);
 }
+
+const splitName = (name: string) => name.split(' ') as [HistoryKind, string];
 
 function readJson<T>(name: string): T {
   return JSON.parse(readFileSync(new URL(name, import.meta.url), 'utf8')) as T;
@@ -73,15 +83,14 @@ async function survey(): Promise<void> {
   const tally = newTally();
   await runWorkers(Number(values.workers), from, end, tally);
   const seconds = (performance.now() - began) / 1000;
-  const next = from + tally.histories;
+  const parts = Object.entries(tally.kinds) as [HistoryKind, KindTally][];
+  const sum = (name: 'histories' | 'steps') => parts.reduce((total, [, part]) => total + part[name], 0);
+  const histories = sum('histories');
   console.log(
-    `${tally.histories} histories (seeds ${from} to ${next - 1}) in ${seconds.toFixed(1)} s: ` +
-      `${(tally.histories / seconds).toFixed(0)} a second, ${Math.round(tally.steps / Math.max(1, tally.histories))} calls each`,
+    `${histories} histories (seeds ${from} to ${from + histories - 1}) in ${seconds.toFixed(1)} s: ` +
+      `${(histories / seconds).toFixed(0)} a second, ${Math.round(sum('steps') / Math.max(1, histories))} calls each`,
   );
-  if (!values.quiet) {
-    table('faults', tally.faults);
-    table('reached', tally.states);
-  }
+  if (!values.quiet) for (const [kind, part] of parts) tables(parts.length > 1 ? kind : undefined, part);
   if (tally.leaks.length > 0)
     console.log(
       `${tally.leaks.length} histories leave something behind for good: seeds ${tally.leaks.slice(0, 10).join(', ')}`,
@@ -95,7 +104,7 @@ async function runWorkers(count: number, from: number, end: number, tally: Tally
   const until =
     values.seconds === undefined ? Number.POSITIVE_INFINITY : performance.now() + Number(values.seconds) * 1000;
   const workers = Array.from({ length: count }, (_, index) => {
-    const workerData: BatchWork = { from: from + index, end, every: count, leaks: values.leaks };
+    const workerData: BatchWork = { from: from + index, end, every: count, leaks: values.leaks, kinds };
     return new Worker(new URL('worker.ts', import.meta.url), {
       workerData,
       resourceLimits: { maxYoungGenerationSizeMb: 64 },
@@ -118,7 +127,9 @@ async function runWorkers(count: number, from: number, end: number, tally: Tally
 }
 
 async function report({ violations }: Tally): Promise<void> {
-  const byKind = Map.groupBy(violations, ({ violation }) => kindOf(violation));
+  const byKind = Map.groupBy(violations, ({ kind, violation }) =>
+    kind === 'core' ? kindOf(violation) : `${kind}: ${kindOf(violation)}`,
+  );
   for (const [kind, ones] of byKind) {
     const seeds = ones.map(({ seed }) => seed).sort((a, b) => a - b);
     console.log(
@@ -127,9 +138,15 @@ async function report({ violations }: Tally): Promise<void> {
   }
   if (values.quiet) return;
   for (const [, [one]] of [...byKind].slice(0, SHRUNK_MAX)) {
-    const { tell: _, ...small } = await shrunk({ seed: one!.seed });
+    const { tell: _, ...small } = await shrunk({ kind: one!.kind, seed: one!.seed });
     console.log(`shrunk: ${JSON.stringify(small)}`);
   }
+}
+
+function tables(kind: HistoryKind | undefined, { histories, steps, faults, states }: KindTally): void {
+  if (kind) console.log(`\n${kind}: ${histories} histories, ${Math.round(steps / histories)} calls each`);
+  table('faults', faults);
+  table('reached', states);
 }
 
 function table(title: string, counts: Readonly<Record<string, number>>): void {

@@ -1,12 +1,18 @@
 import { registerHooks } from 'node:module';
 
-// Imported before the core is: from here on, what is in `shared/landing/` gets the stand-in where it asks for `node:zlib`.
-const STAND_IN = new URL('zlib.ts', import.meta.url).href;
-const LANDING = new URL('../../shared/landing/', import.meta.url).href;
+// Imported before the core is: from here on, what is in these folders gets the stand-in where it asks for the module.
+const STAND_INS = [
+  { specifier: 'node:zlib', below: '../../shared/landing/', by: 'zlib.ts' },
+  { specifier: 'node:fs/promises', below: '../../shared/uploads/', by: 'files.ts' },
+].map(({ specifier, below, by }) => ({
+  specifier,
+  below: new URL(below, import.meta.url).href,
+  by: new URL(by, import.meta.url).href,
+}));
 
 registerHooks({
-  resolve: (specifier, context, next) =>
-    specifier === 'node:zlib' && context.parentURL?.startsWith(LANDING)
-      ? { url: STAND_IN, format: 'module-typescript', shortCircuit: true }
-      : next(specifier, context),
+  resolve: (specifier, context, next) => {
+    const standIn = STAND_INS.find((one) => one.specifier === specifier && context.parentURL?.startsWith(one.below));
+    return standIn ? { url: standIn.by, format: 'module-typescript', shortCircuit: true } : next(specifier, context);
+  },
 });

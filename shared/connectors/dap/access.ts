@@ -26,6 +26,8 @@ export interface DapEnvironment {
   readonly redactor?: Pick<Redactor, 'add'>;
   readonly clock?: Clock;
   readonly sleep?: Sleep;
+  /** In place of all that speaks to the service. */
+  readonly session?: () => DapSession;
 }
 
 /**
@@ -65,10 +67,11 @@ export function openSession(
   secret: string,
   { baseUrl, apiPathPrefix, refusePrivateAddresses }: DapEndpoint,
   log: Logger,
-  { fetch, redactor, clock, sleep }: DapEnvironment = {},
+  { fetch, redactor, clock, sleep, session }: DapEnvironment = {},
 ): DapSession {
   const credentials = parseCredential(secret);
   for (const value of credentials.secrets()) redactor?.add(value);
+  if (session) return session();
   const client = new DapClient({
     ...(baseUrl === undefined ? {} : { baseUrl }),
     ...(apiPathPrefix === undefined ? {} : { apiPathPrefix }),

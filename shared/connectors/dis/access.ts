@@ -25,6 +25,8 @@ export interface DisEnvironment {
   readonly fetch?: Fetch;
   readonly clock?: Clock;
   readonly sleep?: Sleep;
+  /** In place of all that speaks to the service. */
+  readonly client?: () => DisClient;
 }
 
 /** What a secret says: how requests are proven, and perhaps of which project they are. */
@@ -83,10 +85,11 @@ export function openClient(
   secret: string,
   { endpoint, region, projectId }: DisEndpoint,
   log: Logger,
-  { fetch, clock, sleep }: DisEnvironment,
+  { fetch, clock, sleep, client }: DisEnvironment,
   { retry = LITTLE_RETRY, recordFormat }: { readonly retry?: RetryPolicy; readonly recordFormat?: RecordFormat } = {},
 ): DisClient {
   const access = parseCredential(secret);
+  if (client) return client();
   return new DisClient({
     credentials: access.credentials,
     endpoint,
