@@ -70,7 +70,9 @@ async function regressions(): Promise<void> {
   console.log(`${kept.length} histories that are kept`);
 }
 
-const splitName = (name: string) => name.split(' ') as [HistoryKind, string];
+function splitName(name: string): [HistoryKind, string] {
+  return name.split(' ') as [HistoryKind, string];
+}
 
 function readJson<T>(name: string): T {
   return JSON.parse(readFileSync(new URL(name, import.meta.url), 'utf8')) as T;
