@@ -16,13 +16,6 @@ export const KIND_MUTANTS: readonly KindMutant[] = [
     becomes: 'deps.jobs.note(job, { tried: true })',
   },
   {
-    name: 'two deliveries of a message hold a job',
-    kind: 'splits',
-    file: 'jobs/store.ts',
-    line: "  equals('claims', claims ?? 0),",
-    becomes: '',
-  },
-  {
     name: 'watermark of the node though its shards know more',
     kind: 'jobs',
     file: 'refresh/feed-progress.ts',
@@ -37,25 +30,11 @@ export const KIND_MUTANTS: readonly KindMutant[] = [
     becomes: '',
   },
   {
-    name: 'what a job made is shown in part',
-    kind: 'jobs',
-    file: 'refresh/job-children.ts',
-    line: '    node.totals.failed === 0 &&',
-    becomes: '',
-  },
-  {
     name: 'an increment is asked for while another is outstanding',
     kind: 'jobs',
     file: 'connectors/dap/listing.ts',
     line: "if (last && !NEEDS_SNAPSHOT.has(last.error?.code ?? '')) return;",
     becomes: 'if (last?.error) return;',
-  },
-  {
-    name: 'results that are gone count as an error like others',
-    kind: 'jobs',
-    file: 'refresh/job-node.ts',
-    line: '  await deps.jobs.spend(record);',
-    becomes: '',
   },
   {
     name: 'a job that is over stays on the list',
@@ -70,13 +49,6 @@ export const KIND_MUTANTS: readonly KindMutant[] = [
     file: 'connectors/dis/reading.ts',
     line: 'if (from < end) this.#lost.push({ from, to: end });',
     becomes: 'void end;',
-  },
-  {
-    name: 'losses before a checkpoint of the read are forgotten',
-    kind: 'feeds',
-    file: 'connectors/dis/reading.ts',
-    line: 'lost: behind.map(({ from, to }) => ({ from: String(from), to: String(to) })),',
-    becomes: 'lost: behind.slice(behind.length).map(({ from, to }) => ({ from: String(from), to: String(to) })),',
   },
   {
     name: 'checkpoint one record ahead',
