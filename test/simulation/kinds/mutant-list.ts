@@ -65,13 +65,6 @@ export const KIND_MUTANTS: readonly KindMutant[] = [
     becomes: 'this.next = records.at(-1)!.sequenceNumber + 2n;',
   },
   {
-    name: 'a session that is over is read again',
-    kind: 'splits',
-    file: 'connectors/maxcompute/sessions.ts',
-    line: '    if (isOver(error)) return goneError(sessionId, error);\n    if (!(error',
-    becomes: '    if (!(error',
-  },
-  {
     name: 'a stamp counts though it is too young',
     kind: 'splits',
     file: 'connectors/maxcompute/incremental.ts',
