@@ -92,6 +92,7 @@ const SERVICES = {
   lambda: 'Lambda',
   logs: 'logs',
   scheduler: 'schedule',
+  clearing: 'clearing up',
 } as const;
 
 function quotaText({ quota, use, limit, share, what }: Estimate['quotas'][number]): string {

@@ -80,8 +80,10 @@ export async function model({
   return { rows, standing };
 }
 
-export const usdText = (usd: number): string =>
-  usd >= 100 ? Math.round(usd).toLocaleString('en-US') : usd >= 1 ? usd.toFixed(1) : usd.toPrecision(2);
+export function usdText(usd: number): string {
+  if (usd === 0) return '0';
+  return usd >= 100 ? Math.round(usd).toLocaleString('en-US') : usd >= 1 ? usd.toFixed(1) : usd.toPrecision(2);
+}
 
 export function hoursText(seconds: number): string {
   const hours = seconds / 3600;
@@ -99,7 +101,9 @@ const shareText = (share: number): string =>
 export function markdown({ rows }: Pick<Model, 'rows'>): string {
   const lines = rows.map(({ partitions, bytes, refresh, estimate: { usd, seconds, boundBy, quotas } }) => {
     const first = quotas[0]!;
-    const parts = [usd.dynamodb, usd.s3, usd.sqs, usd.lambda + usd.logs + usd.scheduler].map(usdText).join(' + ');
+    const parts = [usd.dynamodb, usd.s3, usd.sqs, usd.lambda + usd.logs + usd.scheduler, usd.clearing]
+      .map(usdText)
+      .join(' + ');
     const cells = [
       ...[
         `${partitions / 1e6} M`,
@@ -115,7 +119,7 @@ export function markdown({ rows }: Pick<Model, 'rows'>): string {
     return `| ${cells.join(' | ')} |`;
   });
   return [
-    '| partitions | bytes | refresh | USD | DynamoDB + S3 + SQS + Lambda, logs and schedule | hours | bound by | quota met first |',
+    '| partitions | bytes | refresh | USD | DynamoDB + S3 + SQS + Lambda, logs and schedule + clearing up | hours | bound by | quota met first |',
     '| ---: | ---: | --- | ---: | --- | ---: | --- | --- |',
     ...lines,
   ].join('\n');

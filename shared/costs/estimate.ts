@@ -1,3 +1,4 @@
+import { clearingRequests } from './clearing.ts';
 import type { Deployment, FunctionName } from './deployment.ts';
 import { Clocked, type Durations, gbSeconds } from './durations.ts';
 import { type FolderRequests, type QuotaFacts, type QuotaUse, quotaUses, secondsByRates } from './quotas.ts';
@@ -12,8 +13,10 @@ export interface Estimate {
   /** The region of the prices, and the month of the oldest of them. */
   readonly region: string;
   readonly asOf: string;
-  /** USD of the refresh itself; storage comes on top, by the month. */
-  readonly usd: Readonly<Record<'dynamodb' | 's3' | 'sqs' | 'lambda' | 'logs' | 'scheduler' | 'total', number>>;
+  /** USD of the refresh itself, and of clearing up after it; storage comes on top, by the month. */
+  readonly usd: Readonly<
+    Record<'dynamodb' | 's3' | 'sqs' | 'lambda' | 'logs' | 'scheduler' | 'clearing' | 'total', number>
+  >;
   readonly seconds: number;
   /** What it takes so long for: functions at work at a time, or a quota. */
   readonly boundBy: string;
@@ -55,6 +58,7 @@ export async function estimate(options: EstimateOptions): Promise<Estimate> {
   const durations = new Clocked(tariff, deployment, weights).durations(folders, run);
   deliveries(counted.tally, deployment, weights, folders);
   const requests = counted.tally.lines();
+  const clearing = clearingRequests(folders, run, weights).lines();
 
   const { seconds: unhindered, boundBy } = pace(durations, deployment, tariff, depth);
   const quotaFacts: QuotaFacts = {
@@ -66,7 +70,7 @@ export async function estimate(options: EstimateOptions): Promise<Estimate> {
   const slowest = quotas.find(({ share }) => share > 1)?.quota;
   return {
     ...{ region: tariff.region, asOf: tariff.asOf, requests, quotas },
-    usd: dollars(requests, durations, deployment, tariff),
+    usd: dollars({ requests, clearing, durations }, deployment, tariff),
     seconds: Math.max(unhindered, held),
     boundBy: held > unhindered && slowest ? slowest : boundBy,
     functions: Object.fromEntries(
@@ -120,13 +124,39 @@ function pace(durations: Durations, { functions }: Deployment, { speeds, quotas 
 const HOPS = 3;
 const ROUND_TRIPS_OF_LEVEL = 8;
 
+interface Billed {
+  readonly requests: readonly RequestLine[];
+  readonly clearing: readonly RequestLine[];
+  readonly durations: Durations;
+}
+
 function dollars(
-  lines: readonly RequestLine[],
-  durations: Durations,
+  { requests, clearing, durations }: Billed,
   { architecture, functions }: Deployment,
   { prices, speeds }: Tariff,
 ): Estimate['usd'] {
-  const usd = { dynamodb: 0, s3: 0, sqs: 0, lambda: 0, logs: 0, scheduler: prices['scheduler.invocation'] };
+  const own = requestDollars(requests, prices);
+  const later = requestDollars(clearing, prices);
+  const usd = {
+    ...{ ...own, lambda: 0, logs: 0, scheduler: prices['scheduler.invocation'] },
+    clearing: later.dynamodb + later.s3 + later.sqs,
+  };
+  for (const [name, work] of Object.entries(durations)) {
+    const settings = functions[name as FunctionName];
+    usd.lambda += work.invocations * prices['lambda.request'];
+    usd.lambda += gbSeconds(work, settings) * prices[`lambda.${architecture}`];
+    const paidDiskGb = Math.max(0, settings.ephemeralBytes / GIB - FREE_DISK_GB);
+    usd.lambda += work.seconds * paidDiskGb * prices['lambda.ephemeralStorage'];
+    usd.logs += ((work.invocations * speeds['lambda.logBytes']) / GIB) * prices['logs.ingested'];
+  }
+  return { ...usd, total: Object.values(usd).reduce((sum, one) => sum + one, 0) };
+}
+
+function requestDollars(
+  lines: readonly RequestLine[],
+  prices: Tariff['prices'],
+): Record<RequestLine['service'], number> {
+  const usd = { dynamodb: 0, s3: 0, sqs: 0 };
   for (const { service, operation, requests, units, unseenUnits } of lines) {
     if (service === 'dynamodb') {
       const isRead = ['get', 'batchGet', 'query'].includes(operation);
@@ -139,15 +169,7 @@ function dollars(
       usd.sqs += units * (prices['sqs.request'] + prices['sqs.fairQueue']);
     }
   }
-  for (const [name, work] of Object.entries(durations)) {
-    const settings = functions[name as FunctionName];
-    usd.lambda += work.invocations * prices['lambda.request'];
-    usd.lambda += gbSeconds(work, settings) * prices[`lambda.${architecture}`];
-    const paidDiskGb = Math.max(0, settings.ephemeralBytes / GIB - FREE_DISK_GB);
-    usd.lambda += work.seconds * paidDiskGb * prices['lambda.ephemeralStorage'];
-    usd.logs += ((work.invocations * speeds['lambda.logBytes']) / GIB) * prices['logs.ingested'];
-  }
-  return { ...usd, total: Object.values(usd).reduce((sum, one) => sum + one, 0) };
+  return usd;
 }
 
 const GIB = 1024 ** 3;

@@ -66,10 +66,10 @@ export class RefreshRequests {
   /** One folder is listed, planned, read and completed; and tells its parent, which counts there. */
   folder(work: FolderWork): void {
     const { folders, known, depth, shards } = work;
-    const { nodeItem, active, doneNode, doneShard } = this.#weights;
+    const { nodeItem, active, doneNode } = this.#weights;
     const { tally } = this;
     const layout = sum(shards.map((shard) => shard.shards));
-    const held = known ? doneNode + layout * (doneShard + listedShardBytes(layout) + doneShardBytes(layout)) : 0;
+    const held = known ? nodeBytes(work, this.#weights) : 0;
     // listObjects: load, active; identify reads the parent's item of it, and the parent
     tally.query('nodes', folders, held);
     tally.get('runs', folders, active);
@@ -105,7 +105,7 @@ export class RefreshRequests {
     const { agrees, heldLeaves, heldNodes, fresh, changed, removed, nodes, newNodes, removedNodes, groups } = shard;
     const { tally } = this;
     const base = known ? this.#weights.doneShard : this.#weights.newShard;
-    const total = groups * groupMemberBytes(groups) + nodes * NODE_MEMBER_BYTES;
+    const total = memberBytes(shard);
 
     // planShard: takePlan, the items, their marks, the total, the messages
     tally.update('nodes', times, base);
@@ -186,8 +186,9 @@ export class RefreshRequests {
     tally.update('nodes', folders, (known ? doneNode : this.#weights.newNode) + lists);
     if (depth === 0) tally.update('runs', folders, this.#weights.record);
     const held = doneNode + lists + layout * doneShard;
-    tally.query('nodes', folders, held);
-    tally.query('nodes', folders, held + planned * doneShardBytes(layout));
+    const members = sum(shards.filter(isPlanned).map((shard) => shard.shards * memberBytes(shard)));
+    tally.query('nodes', folders, held + members);
+    tally.query('nodes', folders, held + planned * doneShardBytes(layout) + 2 * members);
     if (!known || shards.some(changesPart)) {
       tally.object('put', folders, garbageLine);
       tally.object('put', folders, manifest + planned);
@@ -203,6 +204,18 @@ export class RefreshRequests {
   #garbageBytes({ changed, removed, removedNodes }: ShardWork): number {
     return (1 + changed + removed + removedNodes) * this.#weights.garbageLine;
   }
+}
+
+/** The set of what a shard waits for; that of what is done becomes as large. */
+const memberBytes = ({ groups, nodes }: ShardWork): number =>
+  groups * groupMemberBytes(groups) + nodes * NODE_MEMBER_BYTES;
+
+/** A node with its shards, as its last refresh left it; of the groups that were then nothing is known. */
+export function nodeBytes({ shards }: FolderWork, { doneNode, doneShard }: Weights): number {
+  const layout = sum(shards.map((shard) => shard.shards));
+  const lists = layout * (listedShardBytes(layout) + doneShardBytes(layout));
+  const members = sum(shards.map((shard) => shard.shards * 2 * shard.heldNodes * NODE_MEMBER_BYTES));
+  return doneNode + lists + layout * doneShard + members;
 }
 
 const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);

@@ -76,7 +76,7 @@ describe('the price of a refresh', () => {
 
     expect(amount(one)).toBeGreaterThan(0);
     expect(one.usd[part]).toBeCloseTo(0.5 * amount(one), 6);
-    expect(one.usd.total).toBeCloseTo(one.usd[part], 6);
+    expect(one.usd.total).toBeCloseTo(one.usd[part] + one.usd.clearing, 6);
   });
 
   it('is that of the other architecture where that is deployed, and of disk above what is free', async () => {
