@@ -8,7 +8,7 @@ export type SpeedName = keyof typeof table.speeds;
 /** What requests cost in USD, what an account may do, and how fast things are taken to be. */
 export interface Tariff {
   readonly region: string;
-  /** The month in which the oldest of its prices and quotas was read, as `2025-07`. */
+  /** The month of which the oldest of its prices and quotas is known, as `2025-07`. */
   readonly asOf: string;
   /** USD for one of its unit. */
   readonly prices: Readonly<Record<PriceName, number>>;
@@ -16,7 +16,7 @@ export interface Tariff {
   readonly speeds: Readonly<Record<SpeedName, number>>;
 }
 
-/** Every line of the one table there is, with the page and the month it comes from. */
+/** Every line of the one table there is, with the month of which it is known and the page that has the present one. */
 export const TARIFF_TABLE = table;
 
 /**

@@ -85,7 +85,7 @@ function check(runs: Readonly<Record<string, Awaited<ReturnType<typeof saidAndDo
 describe('the requests of a refresh', () => {
   it.each<Case>([
     { what: 'one small folder', folders: 0, leaves: 7 },
-    { what: 'one folder of several shards', folders: 0, leaves: 2300 },
+    { what: 'one folder of several shards', folders: 0, leaves: 1300 },
     { what: 'a few folders', folders: 3, leaves: 250 },
     { what: 'more folders than fit a batch', folders: 25, leaves: 40 },
   ])('are as many as the model says: $what', async (one) => {
