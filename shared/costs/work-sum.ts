@@ -1,4 +1,5 @@
 import { writeRequests } from '../landing/parts.ts';
+import { FIRST_LAYOUT, layoutFor } from '../nodes/layout.ts';
 import type { Diff, ListedChild } from '../partitions/diff.ts';
 import { groupDue } from '../partitions/groups.ts';
 import type { PartitionRecord } from '../partitions/store.ts';
@@ -50,7 +51,9 @@ export class WorkSum {
     const { childrenPerShard } = this.#sizes;
     const grown = alike.shards.reduce((children, one) => children + one.shards * childrenAfter(one), 0);
     const layout = alike.shards.reduce((sum, { shards }) => sum + shards, 0);
-    if (work.known && grown > 4 * layout * childrenPerShard) this.unknown('growth');
+    const present = { ...FIRST_LAYOUT, shards: layout };
+    const next = layoutFor(grown, present, true, childrenPerShard, () => '');
+    if (work.known && next !== present) this.unknown('growth');
   }
 
   /**

@@ -65,13 +65,17 @@ class DryRun {
   }
 
   async *#feed(node: DryNode, stored: Stored | undefined): AsyncGenerator<PlannedChange, boolean> {
+    /** Kept only for whoever asks what it costs. */
     const due: DuePartition[] = [];
+    let leaves = 0;
     let jobs = 0;
     for (const shard of stored?.shards.values() ?? []) {
       if (shard.digest !== undefined) continue;
       for await (const item of this.#deps.partitions.all(this.#key(stored!, shard.shard))) {
         if (item.due !== undefined) {
-          due.push({ sk: item.sk, name: item.name, fingerprint: item.due, metadata: item.metadata ?? {} });
+          leaves += 1;
+          const { sk, name, due: fingerprint, metadata = {} } = item;
+          if (this.#work) due.push({ sk, name, fingerprint, metadata });
           yield this.#change(node, item.name, 'leaf', item.failed ? 'RETRY' : (item.reason ?? 'NEW'));
         } else if (item.kind === 'job' && (await this.#jobReason(item, item)) !== undefined) {
           jobs += 1;
@@ -88,15 +92,16 @@ class DryRun {
     );
     try {
       for (const child of await listing.children()) {
-        if (child.kind === 'leaf') due.push(child);
+        if (child.kind === 'leaf') leaves += 1;
         else jobs += 1;
+        if (this.#work && child.kind === 'leaf') due.push(child);
         yield this.#change(node, child.name, child.kind, 'NEW', child.size);
       }
     } finally {
       await listing.close();
     }
     this.#work?.feed(node.path.length, stored !== undefined, due, jobs);
-    return stored === undefined || due.length + jobs > 0;
+    return stored === undefined || leaves + jobs > 0;
   }
 
   async *#folder(node: DryNode, stored: Stored | undefined): AsyncGenerator<PlannedChange, boolean> {
@@ -144,10 +149,13 @@ class DryRun {
         for (const { listed, item, anew } of diff.children) {
           if (listed.kind === 'job') {
             const reason = await this.#jobReason(listed, anew ? undefined : item);
-            if (reason) changed.set(shard, (changed.get(shard) ?? 0) + 1);
-            if (reason) this.#work?.unknown('jobs');
-            if (reason) yield this.#change(node, listed.name, 'job', reason);
-            else unchanged += 1;
+            if (!reason) {
+              unchanged += 1;
+              continue;
+            }
+            changed.set(shard, (changed.get(shard) ?? 0) + 1);
+            this.#work?.unknown('jobs');
+            yield this.#change(node, listed.name, 'job', reason);
             continue;
           }
           const kind = listed.kind === 'feed' ? 'feed' : 'folder';
