@@ -21,7 +21,7 @@ import { startRefresh } from '../../shared/steps/start-refresh.ts';
 import { type CountingProxy, startCountingProxy } from './counting-proxy.ts';
 
 const prefix = `costs-${randomUUID().slice(0, 8)}`;
-const SOURCE = { prefixes: 3, leaves: 20, name: 'costs' };
+const SOURCE = { prefixes: 2, leaves: 20, name: 'costs' };
 let proxy: CountingProxy;
 /** The functions' own, whose requests are counted; and that of who watches. */
 let counted: Backend;
@@ -103,7 +103,7 @@ async function saidAndDone(pipeline: Pipeline) {
   const { run } = await startRefresh({ pipeline: pipeline.name, trigger: 'manual' }, deps);
   await workUntilDone({
     ...{ backend: direct, deps: watching, handlers: queueHandlers(counted, deps), pipelines: [pipeline.name] },
-    ...{ signal: AbortSignal.timeout(50_000), waitSeconds: 0 },
+    ...{ signal: AbortSignal.timeout(200_000), waitSeconds: 1 },
   });
   expect((await watching.runs.record(pipeline.name, run!))?.state).toBe('SUCCEEDED');
   const { readUnits, writeUnits } = countsOf(meter.snapshot());
@@ -119,11 +119,10 @@ const total = (counts: Readonly<Record<string, number>>) => Object.values(counts
 describe('the cost model, beside a real run on an AWS-compatible server', () => {
   it('counts within 5 % what goes over the wire, and the units of the tables', async () => {
     const first = await saidAndDone(syntheticPipeline(SOURCE));
-    const settled = await saidAndDone(syntheticPipeline(SOURCE));
     const unchanged = await saidAndDone(syntheticPipeline(SOURCE));
     const changed = await saidAndDone(syntheticPipeline({ ...SOURCE, changed: { leaves: 3, version: 'second' } }));
 
-    for (const [name, { said, done }] of Object.entries({ first, settled, unchanged, changed })) {
+    for (const [name, { said, done }] of Object.entries({ first, unchanged, changed })) {
       expect.soft(Object.keys(said.wire).sort(), name).toEqual(Object.keys(done.wire).sort());
       for (const operation of Object.keys(said.wire))
         expect
@@ -133,5 +132,5 @@ describe('the cost model, beside a real run on an AWS-compatible server', () => 
       for (const units of ['readUnits', 'writeUnits'] as const)
         expect.soft(Math.abs(said[units] / done[units] - 1), `${units} of ${name}`).toBeLessThan(SHARE);
     }
-  });
+  }, 240_000);
 });
