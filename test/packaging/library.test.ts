@@ -101,7 +101,8 @@ describe('the package', () => {
     const others = files.filter(
       (file) => !/^(dist\/lib\/.*\.(js|d\.ts)|bin\/.*\.mjs|[A-Z]+(\.md)?|package\.json)$/.test(file),
     );
-    expect(others).toEqual([]);
+    // What an estimate goes by: the prices, and the functions as they come.
+    expect(others.sort()).toEqual(['dist/lib/shared/costs/aws-us-east-1.json', 'serverless.yml']);
   });
 
   it('can be used by a program, which sees its types', async () => {
@@ -155,5 +156,15 @@ describe('the package', () => {
       version,
     );
     expect(execFileSync(process.execPath, [bin, '--help'], { cwd: consumer, encoding: 'utf8' })).toContain('landfall');
+  });
+
+  it('estimates by the functions as they come with it, where there is no serverless.yml', () => {
+    mkdirSync(join(consumer, 'data'), { recursive: true });
+    writeFileSync(join(consumer, 'data/a.csv'), 'a');
+    const plan = [join(installed, 'bin/landfall.mjs'), 'plan', 'theirs', '--cost'];
+
+    const told = execFileSync(process.execPath, plan, { cwd: consumer, encoding: 'utf8' });
+
+    expect(told).toMatch(/about \$\S+ and \S+ s on AWS, on paper/);
   });
 });
