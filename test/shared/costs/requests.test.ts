@@ -147,3 +147,14 @@ describe('the requests of a refresh', () => {
     expect(large.done['sqs read-bytes send']!.requests).toBe(1);
   });
 });
+
+it('the requests of a feed are roughly those of a folder', async () => {
+  const world = newWorld();
+  world.source.feed('feed');
+  for (let at = 0; at < 250; at++) leaf(world, 'feed/', at, 'v1');
+
+  const { said, done } = await saidAndDone(world);
+
+  const all = (counts: Counts) => Object.values(counts).reduce((sum, { requests }) => sum + requests, 0);
+  expect(Math.abs(all(said) / all(done) - 1)).toBeLessThan(0.1);
+});
