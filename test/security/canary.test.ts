@@ -84,7 +84,7 @@ async function echo(status: number): Promise<string> {
       const said = `${url} ${flat(headers)} ${Buffer.concat(chunks)}`;
       const asHeader = said.replaceAll(/[^\x20-\x7e]/g, ' ').slice(0, 4000);
       const kind = { 'content-type': 'application/json', 'x-request-id': asHeader, 'x-amzn-requestid': asHeader };
-      response.writeHead(status, { ...kind, 'x-odps-request-id': asHeader, 'retry-after': '0' });
+      response.writeHead(status, asHeader, { ...kind, 'x-odps-request-id': asHeader, 'retry-after': '0' });
       response.end(
         JSON.stringify({
           error: { type: said, code: said, message: said },

@@ -49,6 +49,8 @@ const QUICK_BACKOFF: Backoff = { firstMs: 200, maxMs: 2000 };
 const QUICK_WAIT_MAX_MS = 5000;
 const DROP_MAX_BYTES = 64 * 1024;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+/** A few words, as standards have them: what else a server says there may be what we sent to it. */
+const REASON = /^[A-Za-z][A-Za-z' -]{1,48}$/;
 /** Statuses below 500 that say "later". */
 const BUSY = new Set([408, 425, 429]);
 /** Statuses from 500 on that say "never". */
@@ -148,7 +150,7 @@ export class HttpClient implements Disposable {
       return { status, headers, url, body: () => this.#body(response, url, signal), drop: () => drop(response) };
     }
     drop(response);
-    const message = `${method} ${safeUrl(url)} was answered ${status}${statusMessage ? ` ${statusMessage}` : ''}`;
+    const message = `${method} ${safeUrl(url)} was answered ${status}${REASON.test(statusMessage ?? '') ? ` ${statusMessage}` : ''}`;
     if (!BUSY.has(status) && (status < 500 || NEVER.has(status))) throw new SourceRefusedError(message);
     const waitMs = parseRetryAfter(headers['retry-after'], this.#options.clock());
     throw new RetryableError(message, waitMs === undefined ? {} : { retryAfterMs: waitMs });
