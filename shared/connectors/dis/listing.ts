@@ -94,6 +94,7 @@ async function* listRanges(
     );
   }
   if (position) await reportMoved(session, options, number, position, run);
+  await catchUp(session, options, metadata, { number, streamId }, run);
 
   const bounds = boundsOf(partition, position?.streamId === streamId ? position : undefined);
   if (!bounds) return;
@@ -201,6 +202,25 @@ async function reportMoved(
   await run.warn(
     `somebody else set the checkpoint of ${app} on partition ${longPartitionId(number)} of ${stream} to ` +
       `${checkpoint.sequenceNumber}; it is not followed: records before ${position.next} are planned or have landed`,
+  );
+}
+
+/** What the service refused when it was acknowledged is told again, also if nothing new has come since. */
+async function catchUp(
+  session: DisSourceSession,
+  options: CheckedDisOptions,
+  metadata: Metadata,
+  { number, streamId }: { readonly number: number; readonly streamId: string },
+  run: ListRun,
+): Promise<void> {
+  const position = run.feed?.landedPosition;
+  const landed = positionOf(position);
+  if (!landed || landed.streamId !== streamId) return;
+  const checkpoint = (await session.checkpoints(run.run, run.signal)).get(number);
+  // Where somebody has set it, or has deleted it, it is left alone until more has landed.
+  if (!checkpoint || isMoved(checkpoint) || checkpoint.sequenceNumber + 1n >= BigInt(landed.next)) return;
+  await acknowledge(session, options, { path: run.path, metadata, ...(position ? { position } : {}) }).catch(
+    (error: Error) => run.log.warn('the checkpoint still cannot be moved', { error: error.name }),
   );
 }
 

@@ -247,6 +247,36 @@ describe('the app’s checkpoint', () => {
     await world.refresh();
     expect(await world.checkpoint()).toBe(1n);
   });
+
+  it('that was refused is set by the next refresh, also if no record has come since', async () => {
+    const world = await aStream();
+    await world.put(['x']);
+    await world.refresh();
+    await world.put(['y']);
+    world.server.faults.add({ route: 'createCheckpoint', fault: 'error', code: 'DIS.4116', status: 403, times: 2 });
+    await world.refresh();
+    expect(await world.checkpoint()).toBe(0n);
+
+    expect((await world.refresh()).state).toBe('SUCCEEDED');
+    expect(await world.checkpoint()).toBe(0n);
+    await world.refresh();
+
+    expect(await world.checkpoint()).toBe(1n);
+  });
+
+  it('that somebody else has moved is left alone while no record comes', async () => {
+    const world = await aStream();
+    await world.put(texts('a', 5));
+    await world.refresh();
+    await world.client.createCheckpoint({
+      ...{ streamName: STREAM, appName: APP, partitionId: 0 },
+      ...{ sequenceNumber: 2n, metadata: 'mine' },
+    });
+
+    await world.refresh();
+
+    expect(await world.checkpoint()).toBe(2n);
+  });
 });
 
 describe('one app for one pipeline', () => {
