@@ -77,9 +77,9 @@ export class DapCrashWorld {
     return runChild('dap-child.ts', [this.home, this.server.url, ...this.#flags, ...flags], { killAfterMs, env });
   }
 
-  /** Undisturbed runs: one sets everything right, another asks for what came since, and the sweep clears up. */
+  /** Undisturbed runs: one sets everything right, the others ask for what came since, and the sweep clears up, the last of it later. */
   async settle(): Promise<void> {
-    for (const flags of [[], ['--sweep']]) expectDone(await this.run({ flags }));
+    for (const flags of [[], ['--sweep'], ['--sweep']]) expectDone(await this.run({ flags }));
   }
 
   async expectWhole(): Promise<void> {
