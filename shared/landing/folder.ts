@@ -160,21 +160,28 @@ export function folderObjects(root: string, { exclusively }: FolderOptions): Obj
  * @param options.olderThanMs since the last write, default 2 days: no object is written that slowly
  * @returns how many files
  */
-export async function cleanTemporary(
-  root: string,
-  { clock, olderThanMs = days(2) }: { clock: Clock; olderThanMs?: number },
-): Promise<number> {
+export async function cleanTemporary(root: string, options: CleaningOptions): Promise<number> {
+  return (await cleanUnfinished(root, options)) + (await cleanBelow(join(resolve(root), STAGING), options));
+}
+
+/** The same of a folder that is not a backend's: only what writers that were killed have left. */
+export const cleanUnfinished = (root: string, options: CleaningOptions): Promise<number> =>
+  cleanBelow(join(resolve(root), TEMPORARY), options);
+
+export interface CleaningOptions {
+  readonly clock: Clock;
+  readonly olderThanMs?: number;
+}
+
+async function cleanBelow(top: string, { clock, olderThanMs = days(2) }: CleaningOptions): Promise<number> {
   const before = clock().getTime() - olderThanMs;
   let removed = 0;
-  for (const folder of [TEMPORARY, STAGING]) {
-    const top = join(resolve(root), folder);
-    for (const name of await readdir(top, { recursive: true }).catch(emptyIfMissing)) {
-      const path = join(top, name);
-      const stat = await lstat(path).catch(undefinedIfMissing);
-      if (!stat?.isFile() || stat.mtimeMs >= before) continue;
-      await inFolder(path, () => unlink(path).catch(undefinedIfMissing));
-      removed++;
-    }
+  for (const name of await readdir(top, { recursive: true }).catch(emptyIfMissing)) {
+    const path = join(top, name);
+    const stat = await lstat(path).catch(undefinedIfMissing);
+    if (!stat?.isFile() || stat.mtimeMs >= before) continue;
+    await inFolder(path, () => unlink(path).catch(undefinedIfMissing));
+    removed++;
   }
   return removed;
 }

@@ -1,5 +1,5 @@
 import { parseS3Credential } from '../../core/s3-credential.ts';
-import { folderObjects } from '../../landing/folder.ts';
+import { cleanUnfinished, folderObjects } from '../../landing/folder.ts';
 import type { SinkContext, SinkSession, StreamSink } from '../sink.ts';
 import { type S3SinkOptions, type S3SinkSettings, s3SinkSettings } from './options.ts';
 import { S3Session } from './session.ts';
@@ -27,11 +27,14 @@ export function s3Sink(options: S3SinkOptions): StreamSink {
 }
 
 async function openSession(settings: S3SinkSettings, context: SinkContext): Promise<SinkSession> {
-  const { pipeline, sink, credential, random } = context;
+  const { pipeline, sink, credential, random, clock } = context;
   const { place, prefix, region, endpoint } = settings;
   if ('folder' in place) {
     // Nothing is written on a condition, so nobody has to be kept out.
-    const objects = folderObjects(`${place.folder}/${prefix}`, { exclusively: async (work) => work() });
+    const folder = `${place.folder}/${prefix}`;
+    // Of uploads that were killed; no file is written that slowly.
+    await cleanUnfinished(folder, { clock });
+    const objects = folderObjects(folder, { exclusively: async (work) => work() });
     return new S3Session(settings, objects, { pipeline, sink }, () => {});
   }
   const { openBucket } = await import('./client.ts');

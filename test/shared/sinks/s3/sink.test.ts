@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -105,6 +105,29 @@ function cutOff(objects: Objects, writes: number): Objects {
     },
   };
 }
+
+describe('a folder as a bucket', () => {
+  it('is rid of what killed uploads have left two days ago, and of nothing else', async () => {
+    const world = aFolder();
+    for (const [path, hoursAgo] of [
+      ['.tmp/old', 49],
+      ['.tmp/new', 47],
+      ['staging/kept', 1000],
+    ] as const) {
+      const file = join(world.folder, path);
+      const at = (world.time.nowMs - hours(hoursAgo)) / 1000;
+      mkdirSync(join(file, '..'), { recursive: true });
+      writeFileSync(file, 'x');
+      utimesSync(file, at, at);
+    }
+    world.source.leaf('a', '1', { bytes: csv(2) });
+
+    await refreshed(world);
+
+    expect(readdirSync(join(world.folder, '.tmp'))).toEqual(['new']);
+    expect(texts(world)).toEqual({ a: csv(2), 'staging/kept': 'x' });
+  });
+});
 
 describe('an upload of the S3 sink', () => {
   const OF = { pipeline: 'p', sink: 's3' };
