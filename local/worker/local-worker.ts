@@ -1,5 +1,4 @@
 import type { Backend } from '../../shared/backends/backend.ts';
-import { noDeadline } from '../../shared/core/deadline.ts';
 import { errorFacts } from '../../shared/core/errors.ts';
 import { minutes, seconds } from '../../shared/core/units.ts';
 import type { RefreshDeps } from '../../shared/refresh/deps.ts';
@@ -80,17 +79,20 @@ export class LocalWorker {
   }
 
   async #sweep(signal: AbortSignal): Promise<void> {
-    await sweep({}, noDeadline(signal), this.#options.deps);
+    const until = performance.now() + SWEEP_EVERY_MS;
+    // What is left of the garbage is for the next one: what else it looks after must not wait for that.
+    await sweep({}, { remainingMs: () => until - performance.now(), signal }, this.#options.deps);
   }
 
   /** At once and then so often; what fails is logged and tried the next time. */
   async #every(everyMs: number, signal: AbortSignal, work: () => Promise<void>): Promise<void> {
     const { log, redactor } = this.#options.deps;
     while (!signal.aborted) {
+      const began = performance.now();
       await work().catch((error: unknown) =>
         log.error('the worker could not look after its pipelines', { error: errorFacts(error, redactor.redact) }),
       );
-      await pause(everyMs, signal);
+      await pause(Math.max(0, everyMs - (performance.now() - began)), signal);
     }
   }
 }

@@ -1,6 +1,7 @@
 import type { Deadline } from '../core/deadline.ts';
 import { errorFacts } from '../core/errors.ts';
 import { sha256Hex } from '../core/ids.ts';
+import { type EpochMs, minutes } from '../core/units.ts';
 import { sweepJobs } from '../jobs/executor.ts';
 import type { SweepRequest } from '../queue/messages.ts';
 import { collectGarbage } from '../refresh/collect.ts';
@@ -21,7 +22,10 @@ export interface SweptPipeline {
 /** After so many rounds without progress it plans again, and after as many more it gives up. */
 const ROUNDS = 3;
 
-/** Looks after what nobody else would: lost messages, abandoned work, runs that do not end, and garbage. */
+/**
+ * Looks after what nobody else would: lost messages, abandoned work, runs that do not end; and then garbage, of which there may be
+ * more than there is time for.
+ */
 export async function sweep(
   { pipeline }: SweepRequest,
   deadline: Deadline,
@@ -29,29 +33,43 @@ export async function sweep(
 ): Promise<SweptPipeline[]> {
   const names = pipeline === undefined ? await deps.pipelines.names() : [(await deps.pipelines.get(pipeline)).name];
   const stopWithin = stopWithinMs(deadline);
-  const outOfTime = () => deadline.remainingMs() < stopWithin;
-  const swept: SweptPipeline[] = [];
-  for (const name of names) {
-    if (outOfTime()) break;
-    try {
-      const sent =
-        (await sweepRun(name, deps)) +
-        (await sweepJobs(name, executorDeps(deps))) +
-        (await sweepSinks(await deps.pipelines.get(name), deps));
-      swept.push({
-        pipeline: name,
-        sent,
-        deletedObjects: await collectGarbage(await deps.pipelines.get(name), deps, outOfTime),
-      });
-    } catch (error) {
+  const outOfTime = () => deadline.signal.aborted || deadline.remainingMs() < stopWithin;
+  const swept = new Map<string, SweptPipeline>();
+  const each = async (of: readonly string[], work: (name: string) => Promise<Partial<SweptPipeline>>) => {
+    for (const name of of) {
+      if (outOfTime()) return;
+      const before = swept.get(name) ?? { pipeline: name, sent: 0, deletedObjects: 0 };
       // One pipeline's trouble does not keep the others from being swept.
-      const facts = errorFacts(error, deps.redactor.redact);
-      deps.log.error('a pipeline could not be swept', { pipeline: name, error: facts });
-      swept.push({ pipeline: name, sent: 0, deletedObjects: 0, error: facts.message });
+      const facts = await work(name).catch((error: unknown) => failureOf(name, error, deps));
+      swept.set(name, { ...before, ...facts });
     }
-  }
-  return swept;
+  };
+  await each(names, async (name) => ({ sent: await sendAgain(name, deps) }));
+  const wellSwept = inTurn(names, nowMs(deps)).filter((name) => swept.get(name)?.error === undefined);
+  await each(wellSwept, async (name) => ({
+    deletedObjects: await collectGarbage(await deps.pipelines.get(name), deps, outOfTime),
+  }));
+  return names.flatMap((name) => swept.get(name) ?? []);
 }
+
+const sendAgain = async (name: string, deps: RefreshDeps): Promise<number> =>
+  (await sweepRun(name, deps)) +
+  (await sweepJobs(name, executorDeps(deps))) +
+  (await sweepSinks(await deps.pipelines.get(name), deps));
+
+function failureOf(pipeline: string, error: unknown, deps: RefreshDeps): Pick<SweptPipeline, 'error'> {
+  const facts = errorFacts(error, deps.redactor.redact);
+  deps.log.error('a pipeline could not be swept', { pipeline, error: facts });
+  return { error: facts.message };
+}
+
+/** Another one is first every five minutes: whose garbage takes all of the time does not keep the others theirs for good. */
+function inTurn(names: readonly string[], now: EpochMs): string[] {
+  const first = Math.floor(now / TURN_MS) % Math.max(1, names.length);
+  return [...names.slice(first), ...names.slice(0, first)];
+}
+
+const TURN_MS = minutes(5);
 
 /**
  * @param leasesHold false if no message is to be had or under way: whoever works has one, so nobody does
