@@ -1,6 +1,7 @@
 import { sha256Hex } from '../core/ids.ts';
 import { garbageKey } from './keys.ts';
 import type { Objects } from './objects.ts';
+import { readObjects } from './stored-json.ts';
 
 /**
  * What nothing will refer to once the manifests of earlier runs are gone. Written down before it happens, since what is
@@ -46,9 +47,5 @@ export async function writeGarbage(
 export async function readGarbage(objects: Objects, key: string): Promise<Garbage[]> {
   const stored = await objects.get(key);
   if (!stored) return [];
-  return Buffer.from(stored.data)
-    .toString()
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Garbage);
+  return readObjects<Garbage>(Buffer.from(stored.data).toString(), key, { kind: 'string' });
 }

@@ -1,3 +1,4 @@
+import { InvalidInputError } from '../core/errors.ts';
 import { isObject } from '../core/json.ts';
 import {
   BOOLEAN,
@@ -31,8 +32,9 @@ type Node = Readonly<Record<string, unknown>>;
  * @param root where `$ref` looks; by default `schema` itself
  */
 export function schemaOfJsonSchema(schema: unknown, root: unknown = schema): Schema {
-  const node = resolved(schema, root);
-  return { columns: fieldsOf(node, root, 0), ...(textOf(node) !== undefined && { description: textOf(node)! }) };
+  const document = documentOf(root);
+  const node = resolved(schema, document);
+  return { columns: fieldsOf(node, document, 0), ...(textOf(node) !== undefined && { description: textOf(node)! }) };
 }
 
 export interface DapSchemaOptions {
@@ -50,15 +52,16 @@ export const DAP_ACTION = 'meta.action';
 /**
  * The flattened record of a DAP table: `meta.ts`, `meta.action`, the key, the values, each by its plain name.
  *
- * @param document the table's schema, or the answer of the service with `schema` in it
+ * @param given the table's schema, or the answer of the service with `schema` in it
  */
-export function schemaOfDapTable(document: unknown, options: DapSchemaOptions = {}): Schema {
+export function schemaOfDapTable(given: unknown, options: DapSchemaOptions = {}): Schema {
   const { nullability = 'lenient', meta = true } = options;
-  const root = isObject(document) && isObject(document.schema) ? document.schema : document;
-  const node = resolved(root, root);
+  const root = isObject(given) && isObject(given.schema) ? given.schema : given;
+  const document = documentOf(root);
+  const node = resolved(root, document);
   const properties = isObject(node.properties) ? node.properties : {};
-  const key = fieldsOf(resolved(properties.key, root), root, 0).map((field) => ({ ...field, nullable: false }));
-  const value = fieldsOf(resolved(properties.value, root), root, 0).map((field) =>
+  const key = fieldsOf(resolved(properties.key, document), document, 0).map((field) => ({ ...field, nullable: false }));
+  const value = fieldsOf(resolved(properties.value, document), document, 0).map((field) =>
     nullability === 'lenient' ? lenient(field) : field,
   );
   const metaColumns: Field[] = [
@@ -81,13 +84,23 @@ function lenientType(type: ColumnType): ColumnType {
 }
 
 const DEPTH_MAX = 64;
+/** Properties, references followed: a few of them that lead back to each other would be looked at for ever. */
+const PROPERTIES_MAX = 100_000;
 
-function fieldsOf(node: Node, root: unknown, depth: number): Field[] {
+/** Where references look, and how much of it has been looked at. */
+interface Document {
+  readonly root: unknown;
+  properties: number;
+}
+
+const documentOf = (root: unknown): Document => ({ root, properties: 0 });
+
+function fieldsOf(node: Node, document: Document, depth: number): Field[] {
   const required = new Set(Array.isArray(node.required) ? (node.required as unknown[]) : []);
   if (!isObject(node.properties)) return [];
   return Object.entries(node.properties).map(([name, property]) => {
-    const { type, nullable } = typeOf(property, root, depth + 1);
-    const description = textOf(isObject(property) ? property : {}) ?? textOf(resolved(property, root));
+    const { type, nullable } = typeOf(property, document, depth + 1);
+    const description = textOf(isObject(property) ? property : {}) ?? textOf(resolved(property, document));
     return {
       name,
       type,
@@ -102,21 +115,24 @@ interface Typed {
   readonly nullable: boolean;
 }
 
-function typeOf(property: unknown, root: unknown, depth: number): Typed {
+function typeOf(property: unknown, document: Document, depth: number): Typed {
+  document.properties += 1;
+  if (document.properties > PROPERTIES_MAX)
+    throw new InvalidInputError(`the schema has more than ${PROPERTIES_MAX} properties, references followed`);
   // Also what refers to itself ends here.
   if (depth > DEPTH_MAX) return { type: JSON_TEXT, nullable: true };
-  const node = resolved(property, root);
+  const node = resolved(property, document);
   const choices = node.oneOf ?? node.anyOf;
-  if (Array.isArray(choices)) return typeOfChoices(choices, root, depth);
+  if (Array.isArray(choices)) return typeOfChoices(choices, document, depth);
   const names = Array.isArray(node.type) ? (node.type as unknown[]) : [node.type];
   const others = names.filter((name) => name !== 'null');
   const nullable = others.length < names.length || node.const === null;
   const [name, second] = others;
   if (second !== undefined) return { type: JSON_TEXT, nullable };
-  return { type: typeNamed(name, node, root, depth), nullable };
+  return { type: typeNamed(name, node, document, depth), nullable };
 }
 
-function typeNamed(name: unknown, node: Node, root: unknown, depth: number): ColumnType {
+function typeNamed(name: unknown, node: Node, document: Document, depth: number): ColumnType {
   switch (name) {
     case 'boolean':
       return BOOLEAN;
@@ -127,14 +143,17 @@ function typeNamed(name: unknown, node: Node, root: unknown, depth: number): Col
     case 'string':
       return stringType(node);
     case 'array':
-      return { kind: 'list', item: node.items === undefined ? JSON_TEXT : typeOf(node.items, root, depth + 1).type };
+      return {
+        kind: 'list',
+        item: node.items === undefined ? JSON_TEXT : typeOf(node.items, document, depth + 1).type,
+      };
     case 'object':
-      return objectType(node, root, depth);
+      return objectType(node, document, depth);
   }
   // No type: an enum or constant may still tell.
   const values = Array.isArray(node.enum) ? (node.enum as unknown[]) : 'const' in node ? [node.const] : [];
   if (values.length > 0 && values.every((value) => typeof value === 'string')) return stringType(node);
-  if (isObject(node.properties)) return objectType(node, root, depth);
+  if (isObject(node.properties)) return objectType(node, document, depth);
   return JSON_TEXT;
 }
 
@@ -143,8 +162,8 @@ function integerType(node: Node): ColumnType {
   if (node.format === 'int32') return INT;
   if (node.format === 'int64') return LONG;
   const values = Array.isArray(node.enum) ? (node.enum as unknown[]).filter((one) => typeof one === 'number') : [];
-  const min = values.length > 0 ? Math.min(...values) : node.minimum;
-  const max = values.length > 0 ? Math.max(...values) : node.maximum;
+  const min = values.length > 0 ? values.reduce((least, one) => Math.min(least, one)) : node.minimum;
+  const max = values.length > 0 ? values.reduce((most, one) => Math.max(most, one)) : node.maximum;
   if (typeof min !== 'number' || typeof max !== 'number') return LONG;
   for (const bits of [16, 32] as const) {
     if (min >= INT_RANGE[bits].min && max <= INT_RANGE[bits].max) return { kind: 'int', bits };
@@ -191,18 +210,18 @@ function stringType(node: Node): ColumnType {
   };
 }
 
-function objectType(node: Node, root: unknown, depth: number): ColumnType {
-  const fields = fieldsOf(node, root, depth);
+function objectType(node: Node, document: Document, depth: number): ColumnType {
+  const fields = fieldsOf(node, document, depth);
   if (fields.length > 0) return { kind: 'struct', fields };
   if (isObject(node.additionalProperties) && Object.keys(node.additionalProperties).length > 0)
-    return { kind: 'map', key: STRING, value: typeOf(node.additionalProperties, root, depth + 1).type };
+    return { kind: 'map', key: STRING, value: typeOf(node.additionalProperties, document, depth + 1).type };
   return JSON_TEXT;
 }
 
-function typeOfChoices(choices: readonly unknown[], root: unknown, depth: number): Typed {
+function typeOfChoices(choices: readonly unknown[], document: Document, depth: number): Typed {
   const typed = choices
-    .filter((choice) => resolved(choice, root).type !== 'null')
-    .map((one) => typeOf(one, root, depth));
+    .filter((choice) => resolved(choice, document).type !== 'null')
+    .map((one) => typeOf(one, document, depth + 1));
   const nullable = typed.length < choices.length || typed.some((one) => one.nullable);
   const types = typed.map(({ type }) => type);
   const values = types.flatMap((type) => (type.kind === 'enum' ? type.values : []));
@@ -217,16 +236,25 @@ function typeOfChoices(choices: readonly unknown[], root: unknown, depth: number
 const REFERENCE = /^#(?:\/(.*))?$/;
 
 /** Follows `$ref` within the document. @returns an empty node for what leads nowhere */
-function resolved(given: unknown, root: unknown): Node {
+function resolved(given: unknown, { root }: Document): Node {
   let node = given;
   for (let hops = 0; hops < DEPTH_MAX && isObject(node) && typeof node.$ref === 'string'; hops++) {
     const path = REFERENCE.exec(node.$ref)?.[1]?.split('/') ?? [];
     node = path.reduce<unknown>((at, part) => {
-      const name = decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~');
+      const name = decoded(part).replaceAll('~1', '/').replaceAll('~0', '~');
       return isObject(at) && Object.hasOwn(at, name) ? at[name] : undefined;
     }, root);
   }
   return isObject(node) ? node : {};
+}
+
+/** A reference that is not encoded leads to what it says as it is. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 function textOf({ title, description }: Node): string | undefined {

@@ -89,7 +89,7 @@ export function typeFromJson(json: unknown, at: string, depth = 0): ColumnType {
     const value = typeFromJson(json.map, `${at}.map`, depth + 1);
     return {
       kind: 'map',
-      key: json.key === undefined ? { kind: 'string' } : typeFromJson(json.key, `${at}.key`),
+      key: json.key === undefined ? { kind: 'string' } : typeFromJson(json.key, `${at}.key`, depth + 1),
       value,
     };
   }
@@ -159,8 +159,16 @@ function decimalType(precision: number, scale: number, at: string): ColumnType {
 }
 
 function noType(at: string, json: unknown): InvalidInputError {
-  const got = JSON.stringify(json)?.slice(0, 80) ?? String(json);
+  const got = shown(json);
   return new InvalidInputError(
     `${at} must be a type such as "int", "long", "decimal(10,2)", "string", "timestamp" or { "list": "int" }, got ${got}`,
   );
+}
+
+/** What was got, if it can be shown at all: it may nest to any depth. */
+function shown(json: unknown): string {
+  if (typeof json !== 'object' || json === null) return (JSON.stringify(json) ?? String(json)).slice(0, 80);
+  return Array.isArray(json)
+    ? `an array of ${json.length}`
+    : `an object with ${Object.keys(json).slice(0, 5).join(', ')}`;
 }

@@ -9,6 +9,9 @@ const FILES: Readonly<Record<string, () => Promise<{ readonly targets: readonly 
   'maxcompute-arrow maxcompute-coding maxcompute-blobs dis-protobuf dap-records maxcompute-values ': () =>
     import('./wire.ts'),
   'dap-replies dis-replies maxcompute-replies transport ': () => import('./replies.ts'),
+  'messages objects items listings ': () => import('./state.ts'),
+  'texts schemas pipelines ': () => import('./options.ts'),
+  'connector-service ': () => import('./service.ts'),
 };
 
 export const TARGET_NAMES: readonly string[] = Object.keys(FILES).flatMap((names) => names.trim().split(/\s+/));
