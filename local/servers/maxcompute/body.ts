@@ -64,7 +64,11 @@ export class JsonBody {
     const value = this.#members[name];
     if (value === undefined || value === null) return otherwise;
     const result = read(value);
-    if (result === undefined) throw badRequest(`${name} must be ${wanted}, got ${JSON.stringify(value)}`);
+    if (result === undefined) throw badRequest(`${name} must be ${wanted}, got ${shown(value)}`);
     return result;
   }
 }
+
+/** What was got, if it can be shown at all: it may nest to any depth. */
+const shown = (value: unknown): string =>
+  typeof value === 'object' ? (Array.isArray(value) ? 'a list' : 'an object') : JSON.stringify(value).slice(0, 200);

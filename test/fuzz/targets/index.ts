@@ -4,7 +4,7 @@ import type { FuzzTarget } from '../target.ts';
 const FILES: Readonly<Record<string, () => Promise<{ readonly targets: readonly FuzzTarget[] }>>> = {
   'json ': () => import('./json.ts'),
   'parse-csv parse-json parse-text ': () => import('./parse-text.ts'),
-  'parse-parquet parse-avro parse-arrow parse-excel ': () => import('./parse-binary.ts'),
+  'parse-parquet parse-avro parse-arrow parse-excel parse-excel-xml ': () => import('./parse-binary.ts'),
   'decompress dap-gzip ': () => import('./decompress.ts'),
   'maxcompute-arrow maxcompute-coding maxcompute-blobs dis-protobuf dap-records maxcompute-values ': () =>
     import('./wire.ts'),
@@ -12,6 +12,7 @@ const FILES: Readonly<Record<string, () => Promise<{ readonly targets: readonly 
   'messages objects items listings ': () => import('./state.ts'),
   'texts schemas pipelines ': () => import('./options.ts'),
   'connector-service ': () => import('./service.ts'),
+  'maxcompute-server dap-server dis-server ': () => import('./servers.ts'),
 };
 
 export const TARGET_NAMES: readonly string[] = Object.keys(FILES).flatMap((names) => names.trim().split(/\s+/));

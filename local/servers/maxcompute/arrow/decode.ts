@@ -1,4 +1,7 @@
-import { type Data, Message, MessageHeader, RecordBatchReader, type Schema } from 'apache-arrow';
+import { type Data, DataType, Message, MessageHeader, RecordBatchReader, type Schema } from 'apache-arrow';
+import { checkBatch } from '../../../../shared/clients/maxcompute/arrow/check-batch.ts';
+import { readMessageHead } from '../../../../shared/clients/maxcompute/arrow/flatbuffer.ts';
+import { CorruptStreamError } from '../../../../shared/clients/maxcompute/client-errors.ts';
 import { ByteReader } from './byte-reader.ts';
 import { registerCodecs } from './codecs.ts';
 
@@ -36,6 +39,7 @@ export class BatchDecoder {
   batch(message: Uint8Array): DecodedBatch {
     const [batch] = RecordBatchReader.from([...this.#before, message]);
     if (!batch) throw new MalformedArrowError('a record batch without content');
+    checkBatch({ DataType }, batch);
     return { columns: batch.data.children, rows: batch.numRows };
   }
 }
@@ -68,6 +72,7 @@ export async function* decodeStream(
       else throw new MalformedArrowError(`message type ${message.type} where a record batch is expected`);
     }
   } catch (cause) {
+    if (cause instanceof CorruptStreamError) throw new MalformedArrowError(cause.message, { cause });
     if (cause instanceof MalformedArrowError || isNetwork(cause)) throw cause;
     throw new MalformedArrowError(cause instanceof Error ? cause.message : String(cause), { cause });
   }
@@ -85,6 +90,8 @@ async function nextMessage(reader: ByteReader): Promise<{ type: MessageHeader; b
   if (metadataBytes === 0) return undefined;
   if (metadataBytes > METADATA_MAX_BYTES) throw new MalformedArrowError(`a message header of ${metadataBytes} bytes`);
   const metadata = await reader.take(metadataBytes);
+  // The library believes the lengths that it is told.
+  readMessageHead(metadata);
   const { headerType, bodyLength } = Message.decode(metadata);
   const body = await reader.take(bodyLength);
   return { type: headerType, bytes: Buffer.concat([head, metadata, body]) };

@@ -26,7 +26,7 @@ export async function readHeader(reader: ByteReader): Promise<FrameHeader | unde
   const { PartitionValues: partitions, ColumnIndex: column, ContentType: mime, CustomFileName: name } = header;
   if (typeof column !== 'number') throw malformed('a header has no ColumnIndex');
   return {
-    partitionValues: Array.isArray(partitions) ? partitions.map(String) : [],
+    partitionValues: Array.isArray(partitions) ? partitions.filter((one) => typeof one !== 'object').map(String) : [],
     columnIndex: column,
     ...(typeof mime === 'string' && mime !== '' && { mimeType: mime }),
     ...(typeof name === 'string' && name !== '' && { fileName: name }),

@@ -55,9 +55,9 @@ const FLIPPED: Readonly<Record<Comparison, Comparison>> = {
 };
 
 function one(scanner: Scanner): Predicate {
-  if (scanner.word('not')) return { op: 'not', part: one(scanner) };
+  if (scanner.word('not')) return { op: 'not', part: scanner.within(() => one(scanner)) };
   if (scanner.mark('(')) {
-    const inner = any(scanner);
+    const inner = scanner.within(() => any(scanner));
     scanner.expectMark(')');
     return inner;
   }

@@ -4,6 +4,7 @@ import { badRequest } from '../errors.ts';
 export class Scanner {
   readonly #text: string;
   #at = 0;
+  #depth = 0;
 
   constructor(text: string) {
     this.#text = text;
@@ -67,6 +68,15 @@ export class Scanner {
     return items;
   }
 
+  /** What stands in brackets, or behind a NOT. */
+  within<T>(read: () => T): T {
+    this.#depth += 1;
+    if (this.#depth > DEPTH_MAX) this.fail(`at most ${DEPTH_MAX} levels`);
+    const inner = read();
+    this.#depth -= 1;
+    return inner;
+  }
+
   get isAtEnd(): boolean {
     return /^[\s;]*$/.test(this.#text.slice(this.#at));
   }
@@ -88,5 +98,7 @@ export class Scanner {
     return found;
   }
 }
+
+const DEPTH_MAX = 200;
 
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', '0': '\0' };

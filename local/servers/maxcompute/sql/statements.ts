@@ -179,7 +179,7 @@ function alterTable(scanner: Scanner): Statement {
   const levels: Levels[] = [];
   do {
     if (scanner.word('partition')) levels.push(assignments(scanner));
-    else if (levels.length === 0) scanner.fail('PARTITION or COLUMNS');
+    else scanner.fail(levels.length === 0 ? 'PARTITION or COLUMNS' : 'PARTITION');
   } while (scanner.mark(',') || !scanner.isAtEnd);
   if (isAdding) return { kind: 'add partition', name, ifNotExists: isCareful, levels };
   return { kind: 'drop partition', name, ifExists: isCareful, levels };

@@ -51,15 +51,27 @@ export function parseTypeAt(text: string): { readonly type: SqlType; readonly le
   return { type, length: reader.length };
 }
 
+const DEPTH_MAX = 100;
+const SHOWN_MAX_CHARS = 200;
+
 class TypeReader {
   readonly #text: string;
   #at = 0;
+  #depth = 0;
 
   constructor(text: string) {
     this.#text = text;
   }
 
   type(): SqlType {
+    this.#depth += 1;
+    if (this.#depth > DEPTH_MAX) this.#fail(`at most ${DEPTH_MAX} levels`);
+    const type = this.#type();
+    this.#depth -= 1;
+    return type;
+  }
+
+  #type(): SqlType {
     const kind = this.#word().toLowerCase();
     switch (kind) {
       case 'decimal': {
@@ -92,7 +104,9 @@ class TypeReader {
       default: {
         const plain = SYNONYMS[kind] ?? kind;
         if (Object.hasOwn(PLAIN_CODES, plain)) return { kind: plain as PlainKind };
-        throw new SyntaxError(`unknown type ${kind} in ${this.#text}`);
+        throw new SyntaxError(
+          `unknown type ${kind.slice(0, SHOWN_MAX_CHARS)} in ${this.#text.slice(0, SHOWN_MAX_CHARS)}`,
+        );
       }
     }
   }
@@ -149,7 +163,9 @@ class TypeReader {
   }
 
   #fail(wanted: string): never {
-    throw new SyntaxError(`type ${this.#text}: expected ${wanted} at "${this.#rest().slice(0, 20)}"`);
+    throw new SyntaxError(
+      `type ${this.#text.slice(0, SHOWN_MAX_CHARS)}: expected ${wanted} at "${this.#rest().slice(0, 20)}"`,
+    );
   }
 }
 

@@ -10,7 +10,7 @@ const EMPTY_ROWS_MAX = 1_048_576;
  *
  * @throws {CorruptStreamError} a column that is shorter than its batch, or refers to what is not there
  */
-export function checkBatch(arrow: Arrow, batch: RecordBatch): void {
+export function checkBatch(arrow: Pick<Arrow, 'DataType'>, batch: RecordBatch): void {
   const { children } = batch.data;
   const heldBits = children.reduce((sum, data) => sum + bytesOf(data), 0) * 8;
   if (batch.numRows > Math.max(EMPTY_ROWS_MAX, heldBits))
@@ -26,7 +26,7 @@ const bytesOf = ({ values, valueOffsets, nullBitmap, children }: Data): number =
   [values, valueOffsets, nullBitmap].reduce((sum, held) => sum + ((held as Uint8Array)?.byteLength ?? 0), 0) +
   children.reduce((sum, child) => sum + (child ? bytesOf(child) : 0), 0);
 
-function isWhole(arrow: Arrow, data: Data): boolean {
+function isWhole(arrow: Pick<Arrow, 'DataType'>, data: Data): boolean {
   const { DataType } = arrow;
   const { type, length, children, values, nullBitmap, nullCount } = data;
   if (length === 0) return true;
