@@ -3,6 +3,7 @@ import { isObject, type JsonValue } from '../core/json.ts';
 import { checkOptions, type OptionSpec } from '../core/options.ts';
 import { MIB } from '../core/units.ts';
 import { type Schema, schemaFromJson } from '../records/schema.ts';
+import { firstTwice } from './first-twice.ts';
 import { checkEncoding } from './input/encoding.ts';
 import { type ColumnRule, checkRules } from './typing/rules.ts';
 
@@ -120,7 +121,7 @@ export function checkParserOptions<T extends object>(
     onMismatch: given.onMismatch ?? (given.schema === undefined ? 'rescue' : 'bad'),
   };
   const names = common.schema?.columns.map(({ name }) => name) ?? [];
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  const twice = firstTwice(names);
   if (twice !== undefined) throw new InvalidInputError(`${label}: "schema" has two columns ${JSON.stringify(twice)}`);
   return { common, own: Object.fromEntries(Object.keys(own).map((name) => [name, checked[name]])) as T };
 }

@@ -55,32 +55,36 @@ function timeOf(text: string, line: number): bigint {
   throw new InvalidCsvError(`row ${line} of the CSV file has a timestamp that is no number of milliseconds`);
 }
 
+/** A record has at most 1 MiB of data; quotes written twice and the other columns do not make this of it. */
+const ROW_MAX_CHARS = 16 * 1024 * 1024;
+
 /** RFC 4180: cells in quotes may hold commas, line ends, and quotes written twice. */
 async function* rowsOf(chunks: AsyncIterable<string>): AsyncGenerator<string[]> {
   let rest = '';
   let isFirst = true;
+  /** Up to where `rest` has been looked at, and whether that is inside of quotes. */
+  let seen = 0;
+  let isQuoted = false;
   for await (const chunk of chunks) {
     rest += isFirst ? chunk.replace(/^\uFEFF/, '') : chunk;
     isFirst = false;
-    for (let end = rowEnd(rest); end >= 0; end = rowEnd(rest)) {
-      yield cellsOf(rest.slice(0, end).replace(/\r$/, ''));
-      rest = rest.slice(end + 1);
+    let from = 0;
+    for (; seen < rest.length; seen += 1) {
+      const code = rest.charCodeAt(seen);
+      if (code === QUOTE) isQuoted = !isQuoted;
+      else if (code === LINE_FEED && !isQuoted) {
+        yield cellsOf(rest.slice(from, seen).replace(/\r$/, ''));
+        from = seen + 1;
+      }
     }
+    rest = rest.slice(from);
+    seen -= from;
+    if (rest.length > ROW_MAX_CHARS)
+      throw new InvalidCsvError(`a row of the CSV file is over ${ROW_MAX_CHARS} characters`);
   }
   if (rest === '') return;
-  if ((rest.split('"').length - 1) % 2 === 1) throw new InvalidCsvError('the CSV file ends inside of quotes');
+  if (isQuoted) throw new InvalidCsvError('the CSV file ends inside of quotes');
   yield cellsOf(rest.replace(/\r$/, ''));
-}
-
-/** The first line end that is not inside of quotes: so many quotes before it are an even number. */
-function rowEnd(text: string): number {
-  let isQuoted = false;
-  for (let at = 0; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    if (code === QUOTE) isQuoted = !isQuoted;
-    else if (code === LINE_FEED && !isQuoted) return at;
-  }
-  return -1;
 }
 
 const QUOTE = 0x22;
@@ -89,14 +93,30 @@ const LINE_FEED = 0x0a;
 function cellsOf(row: string): string[] {
   if (!row.includes('"')) return row.split(',');
   const cells: string[] = [];
-  const pattern = /(?:"((?:[^"]|"")*)"|([^",]*))(,|$)/gy;
-  for (;;) {
-    const [, quoted, plain = '', separator] = pattern.exec(row) ?? [undefined, undefined, undefined, undefined];
-    if (separator === undefined) throw new InvalidCsvError('the CSV file has a quote inside of a cell without quotes');
-    cells.push(quoted === undefined ? plain : quoted.replaceAll('""', '"'));
-    if (separator === '') return cells;
+  for (let at = 0; ; at += 1) {
+    const isQuoted = row.charCodeAt(at) === QUOTE;
+    const end = isQuoted ? closingQuote(row, at + 1) + 1 : nextComma(row, at);
+    const text = row.slice(at, end);
+    if (!isQuoted && text.includes('"')) throw strayQuote();
+    cells.push(isQuoted ? text.slice(1, -1).replaceAll('""', '"') : text);
+    if (end === row.length) return cells;
+    if (row[end] !== ',') throw strayQuote();
+    at = end;
   }
 }
+
+/** The quote that ends a cell: it is not written twice. */
+function closingQuote(row: string, from: number): number {
+  for (let at = row.indexOf('"', from); at >= 0; at = row.indexOf('"', at + 2)) if (row[at + 1] !== '"') return at;
+  throw strayQuote();
+}
+
+function nextComma(row: string, from: number): number {
+  const at = row.indexOf(',', from);
+  return at < 0 ? row.length : at;
+}
+
+const strayQuote = () => new InvalidCsvError('the CSV file has a quote inside of a cell without quotes');
 
 /**
  * Writes `sequence_number,data,timestamp,timestamp_type` under a header, the data as base64, lines ending in CR LF. The

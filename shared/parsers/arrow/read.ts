@@ -12,6 +12,7 @@ import {
 } from '../../clients/maxcompute/client-errors.ts';
 import type { Schema } from '../../records/schema.ts';
 import { ColumnMismatchError, CorruptInputError, ExpansionLimitError, UnsupportedInputError } from '../errors.ts';
+import { firstTwice } from '../first-twice.ts';
 import type { ParseRun } from '../parser.ts';
 import type { CellBatch } from '../typing/raw.ts';
 import { columnTypeOf, finisherOf } from './types.ts';
@@ -90,7 +91,7 @@ interface Columns {
 
 function columnsOf({ fields }: ArrowBatch['schema'], { label }: ParseRun): Columns {
   const names = fields.map(({ name }) => name);
-  const twice = names.find((name, at) => names.indexOf(name) !== at);
+  const twice = firstTwice(names);
   if (twice !== undefined) throw new ColumnMismatchError(`${label}: two columns are called ${JSON.stringify(twice)}`);
   const schema: Schema = {
     columns: fields.map(({ name, type, nullable }) => ({

@@ -1,4 +1,5 @@
 import { ColumnMismatchError } from '../errors.ts';
+import { firstTwice } from '../first-twice.ts';
 import type { CsvSettings } from './options.ts';
 import type { Cell } from './scanner.ts';
 
@@ -26,7 +27,7 @@ export function headerNames(
     const name = given === '' ? `column${index + 1}` : given;
     return dialect.startsWith('dap-') ? dapName(name, label) : (renamed.get(name) ?? name);
   });
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  const twice = firstTwice(names);
   if (twice !== undefined)
     throw new ColumnMismatchError(`${label}: two columns are called ${JSON.stringify(twice.slice(0, 100))}`);
   return names;

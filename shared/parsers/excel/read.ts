@@ -1,4 +1,5 @@
 import { ColumnMismatchError, CorruptInputError } from '../errors.ts';
+import { firstTwice } from '../first-twice.ts';
 import type { Spool } from '../input/spool.ts';
 import { openZip } from '../input/zip.ts';
 import type { ParseRun } from '../parser.ts';
@@ -115,7 +116,7 @@ class SheetTable {
   #letters = (at: number) => columnName(this.#settings.range.firstColumn + at);
 
   #unique(names: readonly string[]): readonly string[] {
-    const twice = names.find((name, index) => names.indexOf(name) !== index);
+    const twice = firstTwice(names);
     if (twice === undefined) return names;
     throw new ColumnMismatchError(
       `${this.#run.label}: two columns of ${JSON.stringify(this.#sheet)} are called ${JSON.stringify(twice.slice(0, 100))}`,

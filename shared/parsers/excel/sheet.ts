@@ -32,14 +32,9 @@ export async function* sheetRows(
   // Merged ranges are told behind the rows, so to fill them the sheet is read twice.
   const merges = settings.mergedCells === 'fill' ? await mergedRanges(zip, entry, label) : [];
   const reader = new SheetReader(workbook, settings, merges, label);
-  try {
-    for await (const _piece of xmlPieces(zip.read(entry), reader, SHEET_MAX_BYTES, label)) {
-      if (reader.rows.length > 0) yield reader.rows.splice(0);
-      if (reader.isDone) return;
-    }
-  } catch (error) {
-    if (error instanceof TypeError) throw new CorruptInputError(`${label}: a sheet is not UTF-8`, { cause: error });
-    throw error;
+  for await (const _piece of xmlPieces(zip.read(entry), reader, SHEET_MAX_BYTES, label)) {
+    if (reader.rows.length > 0) yield reader.rows.splice(0);
+    if (reader.isDone) return;
   }
 }
 
@@ -123,6 +118,7 @@ class SheetReader implements XmlHandler {
     const { firstRow, lastRow, firstColumn, lastColumn } = this.#settings.range;
     for (const [range, value] of this.#filled) {
       if (range.lastRow < this.#row) this.#filled.delete(range);
+      this.#fills += 1;
       const from = Math.max(range.firstColumn, firstColumn);
       for (let column = from; column <= Math.min(range.lastColumn, lastColumn); column++) {
         const at = column - firstColumn;

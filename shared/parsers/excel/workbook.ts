@@ -65,15 +65,22 @@ export async function* xmlPieces(
     { xmlMode: true, decodeEntities: true },
   );
   const decoder = new TextDecoder('utf-8', { fatal: true });
+  const decoded = (chunk?: Uint8Array) => {
+    try {
+      return chunk ? decoder.decode(chunk, { stream: true }) : decoder.decode();
+    } catch (cause) {
+      throw new CorruptInputError(`${label}: a part of the workbook is not UTF-8`, { cause });
+    }
+  };
   let read = 0;
   for await (const chunk of bytes) {
     read += chunk.length;
     if (read > maxBytes)
       throw new ExpansionLimitError(`${label}: a part of the workbook expands to more than ${maxBytes} bytes`);
-    parser.write(decoder.decode(chunk, { stream: true }));
+    parser.write(decoded(chunk));
     yield;
   }
-  parser.end(decoder.decode());
+  parser.end(decoded());
   yield;
 }
 

@@ -15,6 +15,7 @@ import type { Value } from '../../records/column-type.ts';
 import type { Column, Schema } from '../../records/schema.ts';
 import { typeText } from '../../records/type-text.ts';
 import { ColumnMismatchError, CorruptInputError, ExpansionLimitError } from '../errors.ts';
+import { firstTwice } from '../first-twice.ts';
 import type { Spool } from '../input/spool.ts';
 import type { ParseRun } from '../parser.ts';
 import type { CellBatch } from '../typing/raw.ts';
@@ -93,7 +94,7 @@ function selected(
   { label }: ParseRun,
 ): readonly SchemaTree[] {
   const names = children.map(({ element }) => element.name);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  const twice = firstTwice(names);
   if (twice !== undefined) throw new ColumnMismatchError(`${label}: two columns are called ${JSON.stringify(twice)}`);
   if (!select) return children;
   const missing = select.find((name) => !names.includes(name));

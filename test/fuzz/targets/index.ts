@@ -6,7 +6,7 @@ const FILES: Readonly<Record<string, () => Promise<{ readonly targets: readonly 
   'parse-csv parse-json parse-text ': () => import('./parse-text.ts'),
   'parse-parquet parse-avro parse-arrow parse-excel parse-excel-xml ': () => import('./parse-binary.ts'),
   'decompress dap-gzip ': () => import('./decompress.ts'),
-  'maxcompute-arrow maxcompute-coding maxcompute-blobs dis-protobuf dap-records maxcompute-values ': () =>
+  'maxcompute-arrow maxcompute-coding maxcompute-blobs dis-protobuf dis-csv dap-records maxcompute-values ': () =>
     import('./wire.ts'),
   'dap-replies dis-replies maxcompute-replies transport ': () => import('./replies.ts'),
   'messages objects items listings ': () => import('./state.ts'),

@@ -1,7 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { threadId } from 'node:worker_threads';
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { readJsonLines, readTable } from '../../../shared/clients/dap/records.ts';
+import { csvRecords } from '../../../shared/clients/dis/csv.ts';
 import { parseDownloadProtobuf, parseUploadProtobuf } from '../../../shared/clients/dis/records-protobuf.ts';
 import { batchesOf } from '../../../shared/clients/maxcompute/arrow/decode.ts';
 import { messagesOf } from '../../../shared/clients/maxcompute/arrow/messages.ts';
@@ -132,6 +136,27 @@ function runValues(data: Uint8Array): string {
   });
 }
 
+const csvFile = join(tmpdir(), `landfall-fuzz-${process.pid}-${threadId}.csv`);
+process.once('exit', () => rmSync(csvFile, { force: true }));
+
+/** Files that a command reads; what it writes of a text is one cell of its row. */
+async function runDisCsv(data: Uint8Array): Promise<string> {
+  writeFileSync(csvFile, data);
+  let rows = 0;
+  const outcome = await outcomeOf(async () => {
+    for await (const record of csvRecords(csvFile)) {
+      rows += 1;
+      holds(typeof record.data === 'string', 'a record has data');
+    }
+  });
+  const text = Buffer.from(data).toString().toWellFormed().replaceAll('\ufeff', '');
+  writeFileSync(csvFile, `partition_key,data\n"${text.replaceAll('"', '""')}",x\n`);
+  for await (const { partitionKey } of csvRecords(csvFile)) {
+    holds((partitionKey ?? '') === text, 'a cell in quotes is what was quoted');
+  }
+  return `${outcome} ${Math.min(rows, 3)}`;
+}
+
 interface BlobStreams {
   readonly cases?: readonly Record<string, unknown>[];
 }
@@ -200,6 +225,16 @@ export const targets: readonly FuzzTarget[] = [
       return short(examples, 30).flatMap((bytes) => [chosen([0], bytes), chosen([1], bytes)]);
     },
     words: [Buffer.from('8201', 'hex'), Buffer.from('9201', 'hex'), Buffer.from('b201', 'hex'), '123'],
+  },
+  {
+    name: 'dis-csv',
+    run: runDisCsv,
+    seeds: () => [
+      'data,partition_key,timestamp\r\na,"b ""c""\n",5\r\n"",,\n',
+      '\ufeffdata\nx\n\n',
+      'data,partition_id\na\n"',
+    ],
+    words: ['""', '","', '\r\n', ',,', 'explicit_hash_key'],
   },
   {
     name: 'dap-records',

@@ -12,6 +12,7 @@ const FIELD_CHILDREN = 5;
 const FIELD_METADATA = 6;
 const TYPE_TIMESTAMP = 10;
 const TYPE_LIST = 12;
+const TYPE_STRUCT = 13;
 const TYPE_UNION = 14;
 const TYPE_FIXED_SIZE_LIST = 16;
 const TYPE_MAP = 17;
@@ -50,9 +51,13 @@ export function checkSchemaTable(schema: FlatTable | undefined): void {
       field.table(FIELD_DICTIONARY)?.table(DICTIONARY_INDEX);
       const children = field.tables(FIELD_CHILDREN);
       if (WITH_ONE_CHILD.has(kind) && children.length !== 1) throw new RangeError('children');
-      if (kind === TYPE_MAP && children[0]!.tables(FIELD_CHILDREN).length !== 2) throw new RangeError('entries');
+      if (kind === TYPE_MAP && !isEntry(children[0]!)) throw new RangeError('entries');
       check(children, depth + 1);
     }
   };
   check(schema.tables(SCHEMA_FIELDS), 0);
 }
+
+/** A struct of key and value. */
+const isEntry = (field: FlatTable): boolean =>
+  field.uint8(FIELD_TYPE_KIND) === TYPE_STRUCT && field.tables(FIELD_CHILDREN).length === 2;
