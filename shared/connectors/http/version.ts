@@ -25,14 +25,14 @@ export function versionOf(headers: IncomingHttpHeaders, status: number): Version
 
 function lengthOf(headers: IncomingHttpHeaders): number | undefined {
   const length = headers['content-length'];
-  return length !== undefined && /^\d+$/.test(length) ? Number(length) : undefined;
+  return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : undefined;
 }
 
 /** `bytes 10-19/20` is `{ start: 10, end: 20, sizeBytes: 20 }`: the end is exclusive here. */
 export function contentRange(
   headers: IncomingHttpHeaders,
 ): { start: number; end: number; sizeBytes: number | undefined } | undefined {
-  const found = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(headers['content-range'] ?? '');
+  const found = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(headers['content-range'] ?? '');
   if (!found) return undefined;
   return {
     start: Number(found[1]),

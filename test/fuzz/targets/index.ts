@@ -11,6 +11,7 @@ const FILES: Readonly<Record<string, () => Promise<{ readonly targets: readonly 
   'dap-replies dis-replies maxcompute-replies transport ': () => import('./replies.ts'),
   'messages objects items listings ': () => import('./state.ts'),
   'texts schemas pipelines ': () => import('./options.ts'),
+  'http-index ': () => import('./http.ts'),
   'connector-service ': () => import('./service.ts'),
   'maxcompute-server dap-server dis-server ': () => import('./servers.ts'),
 };
