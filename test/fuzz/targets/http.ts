@@ -60,7 +60,10 @@ export const targets: readonly FuzzTarget[] = [
     name: 'http-index',
     run,
     seeds: () => [
-      chosen([0], '<html><base href="/dir/"><a href="a.csv">a</a><a href="b%20c/">b</a><a href="../x">up</a><a href="?C=N">n</a>'),
+      chosen(
+        [0],
+        '<html><base href="/dir/"><a href="a.csv">a</a><a href="b%20c/">b</a><a href="../x">up</a><a href="?C=N">n</a>',
+      ),
       chosen([1], '{"items":[{"url":"a.csv","name":"a","size":5},"https://b.example/x?sig=1"]}'),
       chosen([2], '"abc"\nTue, 06 Jan 2026 10:00:00 GMT\nbytes 0-4/10'),
       chosen([3], '../dir/a%2fb?x=1#y'),
