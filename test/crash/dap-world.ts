@@ -17,7 +17,7 @@ import { SQLReplicator } from '../../shared/sinks/sql/dap/replicator.ts';
 import { appliedRecords, expectEachVersionOnce, freshRecords } from '../support/dap-replica.ts';
 import { seeded } from '../support/seeded.ts';
 import { tableContent } from '../support/sql-content.ts';
-import { type ChildEnd, expectDone, expectSettled, NAME, type RunOptions, runChild } from './world.ts';
+import { type ChildEnd, expectApplied, expectDone, expectSettled, NAME, type RunOptions, runChild } from './world.ts';
 
 const ROWS = 40;
 
@@ -98,6 +98,7 @@ export class DapCrashWorld {
 
   /** What the database holds is what another one does that was loaded now, in one go. */
   async expectSameDatabase(): Promise<void> {
+    await expectApplied(this.home, 'sql');
     await using session = this.#client().open();
     const fresh = `pglite:${join(this.home, 'fresh-database')}`;
     const tables = await session.getTables('canvas');

@@ -4,6 +4,7 @@ import { workUntilDone } from '../../local/worker/run-pipelines.ts';
 import type { Backend } from '../../shared/backends/backend.ts';
 import { openEmbedded } from '../../shared/backends/embedded.ts';
 import { type Clock, systemClock } from '../../shared/core/clock.ts';
+import { noDeadline } from '../../shared/core/deadline.ts';
 import { jsonLogger } from '../../shared/core/logger.ts';
 import { Redactor } from '../../shared/core/redaction.ts';
 import { openRefresh } from '../../shared/operations/open.ts';
@@ -21,6 +22,9 @@ export interface Life {
   readonly sweeps: boolean;
   readonly clock?: Clock;
 }
+
+/** More than any work here takes, however much else the machine does. */
+const LIFE_MS = 900_000;
 
 /**
  * What a worker process does until it is killed: it says WORKING, goes on with a run that was left, runs another, and says DONE. Every
@@ -41,14 +45,17 @@ export async function live({ home, pipeline: options, sweeps, clock = systemCloc
     tasks: externalTasks,
   });
   process.stdout.write('WORKING\n');
-  const work = () =>
-    workUntilDone({ backend, deps, pipelines: [pipeline.name], signal: AbortSignal.timeout(120_000), waitSeconds: 0 });
+  const work = async () => {
+    const signal = AbortSignal.timeout(LIFE_MS);
+    await workUntilDone({ backend, deps, pipelines: [pipeline.name], signal, waitSeconds: 0 });
+    // A worker that was stopped ends as well as one that is done.
+    signal.throwIfAborted();
+  };
 
   await work();
   await startRefresh({ pipeline: pipeline.name, trigger: 'manual' }, deps);
   await work();
-  if (sweeps)
-    await sweep({}, { remainingMs: () => Number.POSITIVE_INFINITY, signal: AbortSignal.timeout(120_000) }, deps);
+  if (sweeps) await sweep({}, noDeadline(), deps);
   process.stdout.write('DONE\n');
   backend.close();
 }

@@ -1,14 +1,8 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { expect } from 'vitest';
-import { openEmbedded } from '../../shared/backends/embedded.ts';
-import { systemClock } from '../../shared/core/clock.ts';
-import { latestKey } from '../../shared/landing/keys.ts';
-import { readLatest } from '../../shared/landing/manifest.ts';
-import { SinkStore } from '../../shared/uploads/store.ts';
 import type { SinkUnderTest } from './sinks.ts';
-import { type ChildEnd, CrashWorld, NAME, type RunOptions, runChild } from './world.ts';
+import { type ChildEnd, CrashWorld, expectApplied, type RunOptions, runChild } from './world.ts';
 
 const FILES = 40;
 
@@ -64,20 +58,8 @@ export class SinkCrashWorld extends CrashWorld {
   /** What has landed is what the source holds; the sink has applied it, and holds it as it promises. */
   async expectSinkWhole(kills: number): Promise<void> {
     await this.expectWhole();
-    await this.#expectApplied();
+    await expectApplied(this.home, 'sink');
     await this.#sink.expectHolds(this.#lines, kills);
-  }
-
-  async #expectApplied(): Promise<void> {
-    const { tables, objects, close } = openEmbedded({ home: this.home, env: {}, clock: systemClock });
-    try {
-      const { latest } = (await readLatest(objects, latestKey(NAME)))!;
-      const record = await new SinkStore(tables.runs).get(NAME, 'sink');
-      const { applied, error, refused = 0 } = record!;
-      expect({ run: applied?.run, error, refused }).toEqual({ run: latest.run, error: undefined, refused: 0 });
-    } finally {
-      close();
-    }
   }
 }
 

@@ -13,6 +13,7 @@ import { NodeStore } from '../../shared/nodes/store.ts';
 import { walkPartitions } from '../../shared/operations/partitions.ts';
 import { PartitionStore } from '../../shared/partitions/store.ts';
 import { RunStore } from '../../shared/runs/store.ts';
+import { SinkStore } from '../../shared/uploads/store.ts';
 import { seeded } from '../support/seeded.ts';
 
 export const NAME = 'crash';
@@ -102,6 +103,18 @@ export async function expectSettled(
   };
   for await (const { item, path } of walkPartitions(pipeline, stores)) {
     expect({ path, due: item.due, failed: item.failed, gone: item.gone }).toEqual({ path });
+  }
+}
+
+/** A sink has applied what is published last, and has refused nothing. */
+export async function expectApplied(home: string, sink: string): Promise<void> {
+  const { tables, objects, close } = openEmbedded({ home, env: {}, clock: systemClock });
+  try {
+    const { latest } = (await readLatest(objects, latestKey(NAME)))!;
+    const { applied, error, refused = 0 } = (await new SinkStore(tables.runs).get(NAME, sink))!;
+    expect({ run: applied?.run, error, refused }).toEqual({ run: latest.run, error: undefined, refused: 0 });
+  } finally {
+    close();
   }
 }
 
