@@ -16,14 +16,14 @@ async function killed(kills: number, world: DapCrashWorld): Promise<void> {
 }
 
 describe('a worker over DAP tables that is killed', () => {
-  it(`lands every object once and keeps the watermarks under ${killsOr(8)} kills while the data moves on`, async () => {
-    await killed(killsOr(8), await aWorld({ tables: 30 }));
+  it(`lands every object once and keeps the watermarks under ${killsOr(6)} kills while the data moves on`, async () => {
+    await killed(killsOr(6), await aWorld({ tables: 30 }));
   });
 
-  it(`brings a database to what a copy has that was never disturbed, under ${killsOr(4)} kills`, async () => {
+  it(`brings a database to what a copy has that was never disturbed, under ${killsOr(3)} kills`, async () => {
     const world = await aWorld({ tables: 4, sql: true });
 
-    await killed(killsOr(4), world);
+    await killed(killsOr(3), world);
 
     await world.expectSameDatabase();
   });

@@ -2,7 +2,7 @@ import { describe, it, onTestFinished } from 'vitest';
 import { JobsCrashWorld } from './jobs-world.ts';
 import { killAtWork, killsOr, SEED } from './kills.ts';
 
-const KILLS = killsOr(6);
+const KILLS = killsOr(5);
 
 describe('a worker that has external jobs made and is killed', () => {
   it(`has each made once, forgets none, and shows what they made, under ${KILLS} kills`, async () => {

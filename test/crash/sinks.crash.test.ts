@@ -3,7 +3,7 @@ import { killAtWork, killsOr, SEED } from './kills.ts';
 import { SinkCrashWorld } from './sink-world.ts';
 import { aBucket, aDatabase, aStream, aTable } from './sinks.ts';
 
-const KILLS = killsOr(5);
+const KILLS = killsOr(4);
 
 describe('a worker that fills a sink and is killed', () => {
   it.each([
