@@ -87,15 +87,24 @@ export class DisKind implements Kind {
   /** All before the checkpoint is there, or could not be read any more before reading began. */
   #committed({ partition, sequenceNumber }: CommittedCheckpoint): void {
     this.#parts.seen('checkpoint');
-    const ranges = this.#landed.get(`${partition.streamId} ${partition.number}`) ?? [];
+    const missing = this.#firstMissing(partition, sequenceNumber);
+    if (missing === undefined) return;
+    // A checkpoint names no stream: one that was on its way when the stream was made anew is of the one before.
+    const before = this.#service.partitions.filter(({ number }) => number === partition.number);
+    if (before.some((one) => one !== partition && this.#firstMissing(one, sequenceNumber) === undefined)) return;
+    throw new Violation(
+      `5: partition ${partition.number} is committed up to ${sequenceNumber}, and ${missing} has not landed`,
+    );
+  }
+
+  #firstMissing({ streamId, number, oldest }: Partition, upTo: number): number | undefined {
+    const ranges = this.#landed.get(`${streamId} ${number}`) ?? [];
     const first = Math.min(...ranges.map(({ from }) => from));
-    for (let number = 0; number <= sequenceNumber; number++) {
-      if (ranges.some(({ from, to }) => from <= number && number < to)) continue;
-      if (number < first && number < partition.oldest) continue;
-      throw new Violation(
-        `5: partition ${partition.number} is committed up to ${sequenceNumber}, and ${number} has not landed`,
-      );
+    for (let at = 0; at <= upTo; at++) {
+      const isThere = ranges.some(({ from, to }) => from <= at && at < to);
+      if (!isThere && !(at < first && at < oldest)) return at;
     }
+    return undefined;
   }
 
   shown(view: View): void {

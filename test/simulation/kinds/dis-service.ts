@@ -211,7 +211,8 @@ export class DisService extends Service {
 
   #commit(number: number, sequenceNumber: number, metadata: string): void {
     const partition = this.#partition(number);
-    if (sequenceNumber < partition.oldest - 1) throw new OutOfRangeError(facts('DIS.4332'));
+    if (sequenceNumber < partition.oldest - 1 || sequenceNumber >= partition.next)
+      throw new OutOfRangeError(facts('DIS.4332'));
     this.#checkpoints.set(number, { sequenceNumber: BigInt(sequenceNumber), metadata });
     this.onCheckpoint({ partition, sequenceNumber });
   }

@@ -78,9 +78,14 @@ export class MaxComputeKind implements Kind {
   #opened({ table, tableId, since }: ReadSession): void {
     this.#parts.seen(since === undefined ? 'session opened' : 'increment opened');
     if (since === undefined) return;
-    for (const one of this.#service.sessions.values()) {
-      const isIt = one.table === table && one.tableId === tableId && one.version === since;
-      if (isIt && one.rows.every((_, row) => this.#landed.get(one.id)?.has(row))) return;
+    const known = [...this.#service.sessions.values()].filter((one) => one.table === table && one.tableId === tableId);
+    // Made anew after it was listed: a request names no table but by its name. The next listing sees that it is another.
+    if (known.length === 1) {
+      this.#parts.seen('increment of a table made anew');
+      return;
+    }
+    for (const one of known) {
+      if (one.version === since && one.rows.every((_, row) => this.#landed.get(one.id)?.has(row))) return;
     }
     throw new Violation(`5: changes of ${table} since ${since} are asked for, and not all before has landed`);
   }
