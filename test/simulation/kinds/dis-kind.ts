@@ -47,6 +47,11 @@ export class DisKind implements Kind {
 
   calm(): void {}
 
+  /** What was planned of a stream that is no more, where the one that has its name now begins no generation there. */
+  mayStayFailed(): boolean {
+    return this.#service.hasBeenMadeAnew;
+  }
+
   /** The records of a range in order; what is missing is told, and has aged out. */
   landed({ path, fingerprint, isForced, content, facts }: Landing): void {
     const { streamId, partition, from, to } = rangeOf(fingerprint);

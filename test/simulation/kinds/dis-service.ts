@@ -72,6 +72,10 @@ export class DisService extends Service {
     for (const partition of this.partitions) partition.next = parts.random.int(0, 4);
   }
 
+  get hasBeenMadeAnew(): boolean {
+    return this.partitions.some(({ streamId }) => streamId !== this.streamId);
+  }
+
   /** Of the stream as it is now. */
   now(): Partition[] {
     return this.partitions.filter(({ streamId }) => streamId === this.streamId);

@@ -449,7 +449,7 @@ export class KindHistory {
     const last = this.#oracle.lastBegan();
     for (const step of this.#owed) if (last < step) throw new Violation('6: a trigger was lost');
     await this.#catchUp();
-    if (this.#shape.rereads) await this.#unchanged();
+    if (this.#shape.rereads && !this.#kind.mayStayFailed?.()) await this.#unchanged();
     if (this.#shape.collects) await this.#collect();
     // Lines of the list of jobs that nobody stands behind go with the next sweep.
     this.#passTime(600_000);
@@ -464,8 +464,8 @@ export class KindHistory {
     let lacks: string | undefined = '';
     for (let rounds = 0; rounds < QUIET_MAX; rounds++) {
       const state = await this.#quietRefresh();
-      lacks =
-        this.#kind.lacks(this.#oracle.published) ?? (state === 'SUCCEEDED' ? undefined : `the run ended ${state}`);
+      const isOver = state === 'SUCCEEDED' || (state === 'PARTIAL' && this.#kind.mayStayFailed?.());
+      lacks = this.#kind.lacks(this.#oracle.published) ?? (isOver ? undefined : `the run ended ${state}`);
       if (lacks === undefined) return;
       // What the service forgets by itself.
       this.#passTime(hours(25));

@@ -51,6 +51,8 @@ export interface Kind {
   shown(view: View): void;
   /** @returns what the newest manifest lacks; undefined if it is all that the service has */
   lacks(view: View | undefined): string | undefined;
+  /** Whether something may stay failed, and visible, until somebody gives it up: what is gone for good cannot land. */
+  mayStayFailed?(): boolean;
   /** The time between two starts of its jobs that its limit leaves, and how many calls to start one there were. */
   readonly startIntervalMs?: number;
   starts?(): number;
