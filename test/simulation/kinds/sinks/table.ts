@@ -1,5 +1,6 @@
 import { tableFromIPC } from 'apache-arrow';
 import {
+  CommitOutcomeUnknownError,
   ConnectionLostError,
   type MaxComputeClient,
   NoSuchSessionError,
@@ -184,7 +185,7 @@ export class TablePlace extends Service implements Place {
           this.#stream(reference).closed = true;
         }),
       commitWriteSession: (id: string, streams: readonly Omit<Reference, 'sessionId'>[]) =>
-        call(`commits ${id}`, () => this.#commit(id, streams)),
+        call(`commits ${id}`, this.#repeatable(id, streams)),
       abortWriteSession: (id: string) =>
         call(`aborts ${id}`, () => {
           const session = this.#sessions.get(id);
@@ -228,6 +229,20 @@ export class TablePlace extends Service implements Place {
       stream.rows.push(JSON.stringify({ k: row.k, v: row.v }));
     this.received += 1;
     return { exactlyOnceRowOffset: rowOffset === undefined ? null : stream.rows.length, warningMessage: null };
+  }
+
+  /** The client repeats a commit by itself; whether one that is refused then was done before it cannot tell. */
+  #repeatable(id: string, streams: readonly Omit<Reference, 'sessionId'>[]) {
+    let isRepeated = false;
+    return () => {
+      try {
+        return this.#commit(id, streams);
+      } catch (error) {
+        throw isRepeated ? new CommitOutcomeUnknownError(`session ${id} may have been committed`) : error;
+      } finally {
+        isRepeated = true;
+      }
+    };
   }
 
   #commit(id: string, streams: readonly Omit<Reference, 'sessionId'>[]) {
