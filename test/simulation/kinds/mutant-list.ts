@@ -81,13 +81,6 @@ export const KIND_MUTANTS: readonly KindMutant[] = [
       '      yield* this.#folders(old, undefined, within);\n    } else yield* this.#folders(old, now, within);',
   },
   {
-    name: 'two deliveries of a message hold a sink',
-    kind: 'sinks',
-    file: 'uploads/store.ts',
-    line: "  equals('claims', claims),",
-    becomes: '',
-  },
-  {
     name: 'progress kept now and then where a repeat does harm',
     kind: 'sinks',
     file: 'uploads/progress.ts',
