@@ -175,13 +175,17 @@ export async function sweepJobs(pipeline: string, deps: ExecutorDeps, leasesHold
       if (now - line.startedAt > LOST_AFTER_MS) await deps.jobs.forget(line);
     } else if (job.dueAt === undefined) {
       await deps.jobs.told(job);
-    } else if (now - job.dueAt > (leasesHold ? LOST_AFTER_MS : 0)) {
+    } else if (isOverdue(job, now, leasesHold)) {
       await sendPoll(job, job.poll, now, deps);
       sent += 1;
     }
   }
   return sent;
 }
+
+/** Whether the message that should have led to the next look must have been lost. */
+export const isOverdue = ({ dueAt }: JobRecord, now: EpochMs, leasesHold = true): boolean =>
+  dueAt !== undefined && now - dueAt > (leasesHold ? LOST_AFTER_MS : 0);
 
 async function sendPoll({ pipeline, node, attempt, notify }: JobRecord, poll: number, at: EpochMs, deps: ExecutorDeps) {
   const wait = Math.ceil(Math.max(0, at - nowOf(deps)) / 1000);

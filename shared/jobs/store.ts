@@ -172,6 +172,12 @@ export class JobStore {
     return (await this.#table.put(item, [absent('attempt')])) ? job : undefined;
   }
 
+  /** Writes the line of an attempt again: it may have been forgotten while whoever opened the attempt slept in between. */
+  async list(job: JobRecord): Promise<void> {
+    const path = (await this.request(job.pipeline, job.node))?.path ?? [];
+    await this.#table.put(lineItem(OPEN, job, { path, taskType: job.taskType, startedAt: job.createdAt }));
+  }
+
   /** Takes a job for one look. The message that holds it may take it again: it comes again only if its worker is gone. */
   claim(
     key: JobKey,

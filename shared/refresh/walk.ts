@@ -1,4 +1,5 @@
 import { errorFacts, IngestError } from '../core/errors.ts';
+import { isOverdue } from '../jobs/executor.ts';
 import { runOf } from '../nodes/plan.ts';
 import {
   allShardsDone,
@@ -69,12 +70,13 @@ export class Walk {
     return { seen: this.#seen, leased: this.#leased, sent: this.#sent };
   }
 
-  /** Its end sends the node's message again, and has limits and a sweep of its own. */
+  /** Its end sends the node's message again, and has limits and a sweep of its own, which finds it by its line. */
   async #waitsForJob(node: string): Promise<boolean> {
     const job = await this.#deps.jobs.latest(this.#pipeline, node);
-    const isUnderWay = job !== undefined && (job.status !== 'DONE' || job.dueAt !== undefined);
-    if (isUnderWay) this.#leased += 1;
-    return isUnderWay;
+    if (job === undefined || (job.status === 'DONE' && job.dueAt === undefined)) return false;
+    this.#leased += 1;
+    if (isOverdue(job, nowMs(this.#deps))) await this.#deps.jobs.list(job);
+    return true;
   }
 
   async #node(message: ListObjectsMessage, kind?: PartitionKind): Promise<void> {

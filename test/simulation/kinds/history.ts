@@ -36,6 +36,7 @@ import { SimulatedTables, told } from '../tables.ts';
 import { Task, turns, Violation, World } from '../world.ts';
 import { kindOf, secretOf } from './all.ts';
 import './loaded.ts';
+import { settleSink, sinkNamed } from '../../../shared/operations/sinks.ts';
 import type { Caller, Kind, KindName, KindParts } from './kind.ts';
 import { KindOracle } from './oracle.ts';
 import { REDACTOR } from './redactor.ts';
@@ -57,6 +58,7 @@ const STEPS_MAX = 40_000;
 /** After so many calls of one refresh nothing more goes wrong in it: else some would never come to an end. */
 const FAULTY_STEPS_MAX = 2000;
 const SWEEPS_MAX = 200;
+const OPERATOR_AFTER_SWEEPS = 20;
 /** So many quiet refreshes may be needed: one that fails what is left over, one that begins anew, one that brings it up to date. */
 const QUIET_MAX = 6;
 
@@ -421,6 +423,7 @@ export class KindHistory {
   #startSweep(): void {
     this.#nextSweepAt = this.#world.now + SWEEP_EVERY_MS;
     if (!this.#faults.on) this.#sweeps += 1;
+    if (this.#sweeps > 0 && this.#sweeps % OPERATOR_AFTER_SWEEPS === 0) this.#settle();
     if (this.#sweeps > SWEEPS_MAX) throw new Violation(`6: ${this.#unrest()}, however often it is swept`);
     const task = this.#task('sweep');
     this.#world.start(
@@ -428,6 +431,21 @@ export class KindHistory {
       () => sweep({ pipeline: PIPELINE }, task.deadline, this.#deps(task)),
       () => {},
     );
+  }
+
+  /** An operator looks at what a sink says it cannot know. */
+  #settle(): void {
+    const undecided = this.#sinks.undecided();
+    if (!undecided) return;
+    const task = this.#task('settle');
+    const deps = this.#deps(task);
+    const work = async () => {
+      const pipeline = await deps.pipelines.get(PIPELINE);
+      await settleSink(pipeline, sinkNamed(pipeline, undecided.name), undecided.isIn, deps);
+    };
+    this.#world.start(task, work, (error) => {
+      if (error === undefined) this.#oracle.seen(`sink ${undecided.name} settled`);
+    });
   }
 
   #unrest(): string {

@@ -30,6 +30,8 @@ export class KindOracle implements ObjectWatch {
   /** By the key of the root's manifest. */
   readonly views = new Map<string, View>();
   readonly #began = new Map<number, number>();
+  /** What somebody forced once: if that failed, it lands by a further try. */
+  readonly #forced = new Set<string>();
   readonly #landings = new Set<string>();
   readonly #lastNeeded = new Map<string, number>();
   readonly #writers = new Map<string, object>();
@@ -68,6 +70,8 @@ export class KindOracle implements ObjectWatch {
 
   #partition(before: Item | undefined, after: Item): void {
     if (after.reason !== undefined && after.plan !== before?.plan) this.seen(`reason ${after.reason}`);
+    const item = `${after.pk} ${after.sk}`;
+    if (after.reason === 'FORCED') this.#forced.add(item);
     if (after.failed && !before?.failed) this.seen(`failed ${(after.error as { code?: string } | undefined)?.code}`);
     if (after.progress && !before?.progress) this.seen('long read');
     if (before?.due === undefined || after.due !== undefined || before.plan !== after.plan || !after.landed) return;
@@ -76,13 +80,13 @@ export class KindOracle implements ObjectWatch {
     if (this.#landings.has(landing)) throw new Violation(`1: ${after.name} landed twice in plan ${after.plan}`);
     this.#landings.add(landing);
     this.landings += 1;
-    const { objects, fingerprint, sha256, facts, reason } = after.landed as unknown as LandedText;
+    const { objects, fingerprint, sha256, facts } = after.landed as unknown as LandedText;
     const above = (this.#tables.get('nodes', { pk: `${pipeline}#${node}`, sk: 'node' })?.path ?? []) as string[];
     const path = [...above, after.name as string];
     const data = this.#reader.bytesOf(objects.map(({ key }) => key));
     if (hash('sha256', data, 'hex') !== sha256)
       throw new Violation(`4: what landed of ${path.join('/')} is incomplete`);
-    this.#kind.landed({ path, fingerprint, isForced: reason === 'FORCED', content: data.toString(), facts });
+    this.#kind.landed({ path, fingerprint, isForced: this.#forced.has(item), content: data.toString(), facts });
   }
 
   #run(before: Item | undefined, after: Item): void {

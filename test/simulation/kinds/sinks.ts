@@ -16,6 +16,8 @@ export interface Place {
   sink(caller: Caller): StreamSink;
   /** The value of its secret. */
   readonly secret: string;
+  /** Of an error that says that an outcome is not known: whether it is in. */
+  isIn?(error: string): boolean;
   /** Counts whatever reaches it. */
   received: number;
   /** @throws {Violation} it does not hold what it promises */
@@ -47,6 +49,8 @@ export class SinkSet {
   /** By sink: what it has applied, in order. */
   readonly #applied = new Map<string, Applied[]>();
   readonly #claims = new Map<string, number>();
+  /** By sink: the error that says so. */
+  readonly #undecided = new Map<string, string>();
 
   constructor(parts: KindParts, kind: KindName) {
     const { random } = parts;
@@ -79,13 +83,26 @@ export class SinkSet {
     if (after.sink !== undefined) this.#claims.set(after.sink as string, (after.claims ?? 0) as number);
     const was = before?.applied as Applied | undefined;
     const is = after.applied as Applied | undefined;
-    const error = after.error as { code?: string } | undefined;
+    const error = after.error as { code?: string; message?: string } | undefined;
+    if (after.sink !== undefined) {
+      if (error?.code === 'SinkUndecided') this.#undecided.set(after.sink as string, error.message ?? '');
+      else this.#undecided.delete(after.sink as string);
+    }
     if (error && after.failedAt !== before?.failedAt) this.#parts.seen(`sink ${after.sink} failed ${error.code}`);
     if (!is || is.run === was?.run) return;
     if (was && is.run < was.run) throw new Violation(`4: a sink goes back from run ${was.run} to ${is.run}`);
     const name = after.sink as string;
     this.#parts.seen(`sink ${name} applied`);
     this.#applied.set(name, [...(this.#applied.get(name) ?? []), is]);
+  }
+
+  /** A sink that waits for somebody to look what came of a transition, and what he would see. */
+  undecided(): { readonly name: string; readonly isIn: boolean } | undefined {
+    for (const place of this.#places) {
+      const error = this.#undecided.get(place.name);
+      if (error !== undefined) return { name: place.name, isIn: place.isIn?.(error) ?? false };
+    }
+    return undefined;
   }
 
   checkEnd(views: ReadonlyMap<string, View>): void {

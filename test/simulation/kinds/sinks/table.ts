@@ -32,6 +32,8 @@ interface Session {
   readonly streams: Map<string, Stream>;
   readonly overwrite: boolean;
   state: 'open' | 'committed' | 'gone';
+  /** Also when the service has forgotten it. */
+  wasCommitted: boolean;
 }
 
 const facts = (message: string, status = 400) => ({
@@ -135,7 +137,12 @@ export class TablePlace extends Service implements Place {
       openWriteSession: async ({ flags }: { flags?: { overwrite?: boolean } }, options: object) => {
         const id = await call('opens a session', () => {
           const made = this.newId('write');
-          this.#sessions.set(made, { streams: new Map(), overwrite: flags?.overwrite === true, state: 'open' });
+          this.#sessions.set(made, {
+            streams: new Map(),
+            overwrite: flags?.overwrite === true,
+            state: 'open',
+            wasCommitted: false,
+          });
           return made;
         });
         return new WriteSession(api as never, id, options);
@@ -258,10 +265,17 @@ export class TablePlace extends Service implements Place {
       return stream.rows;
     });
     this.#rows = session.overwrite ? rows : [...this.#rows, ...rows];
+    session.wasCommitted = true;
     this.#modifiedAt = this.parts.world.now;
     session.state = this.parts.random.chance(0.5) ? 'committed' : 'gone';
     this.received += 1;
     return { requestId: '' };
+  }
+
+  /** What an operator sees who looks at the table. */
+  isIn(error: string): boolean {
+    const [, id] = /\bsession (\S+) was committed/.exec(error) ?? [];
+    return id !== undefined && this.#sessions.get(id)?.wasCommitted === true;
   }
 
   check(applied: readonly Transition[]): void {
