@@ -130,7 +130,8 @@ class Differ {
     const sameNode = old !== undefined && old.node === now?.node;
     const oldParts = new Map(sameNode ? old.parts.map(({ shard, key }) => [shard, key]) : []);
     let open: string | undefined;
-    let isNew = !sameNode || now.shown?.from !== old.shown?.from;
+    // A generation of which nothing was shown begins as one that is new.
+    let isNew = !sameNode || now.shown?.from !== old.shown?.from || isEmpty(old.shown);
     for (const { shard, key } of now?.parts ?? []) {
       const before = await this.#numbered(old, oldParts.get(shard));
       // A part that has not changed may have been shown up to an earlier gap.
@@ -188,6 +189,8 @@ class Differ {
 const isLeaf = (entry: PartEntry | undefined): entry is LeafEntry => entry?.kind === 'leaf';
 const manifestOf = (entry: PartEntry | undefined): string | undefined =>
   entry && 'manifest' in entry ? entry.manifest : undefined;
+
+const isEmpty = (shown: NodeManifest['shown']): boolean => shown === undefined || shown.to <= shown.from;
 
 const isShown = (manifest: NodeManifest | undefined, number: number): boolean =>
   manifest?.shown !== undefined && number >= manifest.shown.from && number < manifest.shown.to;

@@ -252,6 +252,31 @@ describe('a sink', () => {
     expect(held(world)).toEqual({ 'f/3': ['v3'], 'f/4': ['v4'] });
   });
 
+  it('is told of the first generation also where the manifest before showed nothing of it', async () => {
+    const world = aSink({ failurePolicy: 'partition', retries: 0 });
+    world.source.feed('f');
+    world.source.leaf('f/1', 'v1', { bytes: 'v1\n', generation: 'one' });
+    let fails = true;
+    world.source.onReading = () => {
+      if (fails) throw new Error('no answer');
+    };
+    await refreshed(world);
+    fails = false;
+    world.sink.calls.length = 0;
+
+    await refreshed(world);
+
+    expect(world.sink.calls.filter((call) => !call.startsWith('batch'))).toEqual([
+      'open',
+      expect.stringMatching(/^begin /),
+      'generation f begins one',
+      'upload f/1',
+      'generation f is one',
+      'commit',
+    ]);
+    expect(held(world)).toEqual({ 'f/1': ['v1'] });
+  });
+
   it('keeps what a job made anew, though the parts of the one before have the same names', async () => {
     const sink = new MemorySink();
     const world = withJob(newWorld({ sinks: [sink.sink()], land: { parser: { format: 'csv', header: false } } }), {});

@@ -108,7 +108,7 @@ describe('the roles', () => {
 
   it.each([
     ['start-refresh', []],
-    ['list-objects', ['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload', 's3:ListBucket']],
+    ['list-objects', ['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload', 's3:DeleteObject', 's3:ListBucket']],
     ['poll-job', ['s3:PutObject']],
     ['read-bytes', ['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload']],
     ['finish-refresh', ['s3:GetObject', 's3:PutObject', 's3:ListBucket']],
