@@ -57,6 +57,13 @@ export interface OracleOptions {
   readonly source: SimulatedSource;
 }
 
+interface LandedRange extends Range {
+  /** When it was committed last. */
+  readonly at: number;
+  /** When what stands was. */
+  readonly since: number;
+}
+
 /**
  * Watches everything that takes effect, and holds it against what the source held: independent of the code, it knows the formats
  * that readers know, and of the tables only which write is a landing, a failure, or the beginning of a run.
@@ -74,7 +81,7 @@ export class Oracle implements ObjectWatch {
   /** What landed of a feed, by its node. */
   readonly #records = new Map<string, Range[]>();
   /** What landed of a feed, by its path and name, and when that was the last time. */
-  readonly #landedAt = new Map<string, Map<string, Range & { readonly at: number }>>();
+  readonly #landedAt = new Map<string, Map<string, LandedRange>>();
   /** What somebody asked to be read again. */
   readonly #forced = new Set<string>();
   /** What somebody gave up of a feed, by its path. */
@@ -142,8 +149,12 @@ export class Oracle implements ObjectWatch {
     const name = item.name as string;
     const range = rangeOf(name);
     const feed = this.#nodePath(item).join('/');
-    const times = this.#landedAt.get(feed) ?? new Map<string, Range & { readonly at: number }>();
-    this.#landedAt.set(feed, times.set(name, { ...range, at: this.#options.now() }));
+    const times = this.#landedAt.get(feed) ?? new Map<string, LandedRange>();
+    const at = this.#options.now();
+    const since = times.get(name)?.since;
+    // Read again with the same content it stands as it had landed, and is as old.
+    const isKept = since !== undefined && (item.landed as { at: number }).at <= since + this.#options.skewMs;
+    this.#landedAt.set(feed, times.set(name, { ...range, at, since: isKept ? since : at }));
     const landed = this.#records.get(node) ?? [];
     const twice = landed.find(
       ({ generation, from, to }) => generation === range.generation && from < range.to && range.from < to,
@@ -383,7 +394,7 @@ export class Oracle implements ObjectWatch {
   #excusedTo(feed: string, generation: number, from: number): number {
     const { now, retainMs, skewMs } = this.#options;
     const landed = [...(this.#landedAt.get(feed)?.values() ?? [])];
-    const old = landed.filter(({ at }) => at < now() - retainMs + skewMs);
+    const old = landed.filter(({ since }) => since < now() - retainMs + skewMs);
     return reachOf([...old, ...(this.#givenUp.get(feed) ?? [])], generation, from);
   }
 
