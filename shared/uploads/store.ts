@@ -67,6 +67,8 @@ export interface AppliedManifest {
 export interface UploadTarget extends AppliedManifest {
   readonly began?: EpochMs;
   readonly redrive?: number;
+  /** Something of it may be in the sink: uploads come before they are recorded. */
+  readonly touched?: boolean;
 }
 
 export interface SinkTotals {

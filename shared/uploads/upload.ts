@@ -81,7 +81,8 @@ export async function bringOn(
 }
 
 const hasBegun = ({ target, place, ahead, rows, kept }: SinkRecord): boolean =>
-  target !== undefined && (place > 0 || ahead.length > 0 || Object.keys(rows).length > 0 || kept !== undefined);
+  target !== undefined &&
+  (target.touched === true || place > 0 || ahead.length > 0 || Object.keys(rows).length > 0 || kept !== undefined);
 
 /** @returns undefined if the sink has applied what is published */
 async function newestOf(
@@ -196,6 +197,7 @@ class Upload {
     const session = await this.#open();
     try {
       await session.begin?.(transition);
+      await this.#touch();
       if (!(await this.#changes(session))) {
         await this.#progress.keep({});
         return false;
@@ -212,6 +214,13 @@ class Upload {
     } finally {
       await session.close();
     }
+  }
+
+  /** From here on the transition must be finished: a newer one would not remove what only this one brings. */
+  async #touch(): Promise<void> {
+    const { target } = this.#progress.record;
+    if (this.#sink.atomic || !target || target.touched) return;
+    await this.#progress.keep({ target: { ...target, touched: true } });
   }
 
   /** What can be tried again goes on with what was begun, and so does what nobody can tell whether it is in. */

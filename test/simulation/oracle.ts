@@ -60,7 +60,7 @@ export interface OracleOptions {
 interface LandedRange extends Range {
   /** When it was committed last. */
   readonly at: number;
-  /** When what stands was. */
+  /** When what stands was read, by the clock of who did. */
   readonly since: number;
 }
 
@@ -151,10 +151,9 @@ export class Oracle implements ObjectWatch {
     const feed = this.#nodePath(item).join('/');
     const times = this.#landedAt.get(feed) ?? new Map<string, LandedRange>();
     const at = this.#options.now();
-    const since = times.get(name)?.since;
-    // Read again with the same content it stands as it had landed, and is as old.
-    const isKept = since !== undefined && (item.landed as { at: number }).at <= since + this.#options.skewMs;
-    this.#landedAt.set(feed, times.set(name, { ...range, at, since: isKept ? since : at }));
+    // Read again with the same content it is as old as it was; and who commits may have slept since it read.
+    const since = Math.min(at, (item.landed as { at: number }).at);
+    this.#landedAt.set(feed, times.set(name, { ...range, at, since }));
     const landed = this.#records.get(node) ?? [];
     const twice = landed.find(
       ({ generation, from, to }) => generation === range.generation && from < range.to && range.from < to,
