@@ -116,4 +116,4 @@ export const createZstdDecompress = () => new AtEnd(unzstdSync);
 type Callback = (error: Error | null, result: Buffer) => void;
 
 export const gzip = (data: Uint8Array, _options: object, done: Callback): void => done(null, gzipSync(data));
-export const gunzip = (data: Uint8Array, done: Callback): void => done(null, gunzipSync(data));
+export const gunzip = (data: Uint8Array, _options: object, done: Callback): void => done(null, gunzipSync(data));

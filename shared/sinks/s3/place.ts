@@ -12,6 +12,7 @@ export interface Placed {
   readonly path: readonly string[];
   /** Of what is there; absent as long as nothing is in full. */
   readonly fingerprint?: string;
+  readonly sha256?: string;
   readonly run?: number;
   readonly rows?: number;
   /** In order. */

@@ -7,8 +7,9 @@ import type { S3SinkSettings } from './options.ts';
 import { PartitionUpload } from './partition-upload.ts';
 import { keysOfPlaced, type Placed, placedKey, readPlaced, writePlaced } from './place.ts';
 
-const isNewer = (placed: Placed, run: number, fingerprint: string): boolean =>
-  placed.run !== undefined && (placed.run > run || (placed.run === run && placed.fingerprint !== fingerprint));
+/** By what it holds: the same content may come to be known by another fingerprint, without being uploaded again. */
+const isNewer = (placed: Placed, { run, sha256 }: RemovedPartition): boolean =>
+  placed.run !== undefined && (placed.run > run || (placed.run === run && placed.sha256 !== sha256));
 
 /** Copies partitions, or their rows, to where their keys say. Repeated, it writes the same over itself. */
 export class S3Session implements SinkSession {
@@ -48,12 +49,12 @@ export class S3Session implements SinkSession {
     const upload = new PartitionUpload(this.#settings, this.#objects, this.#of.pipeline, partition, key, before);
     const done = isCopy ? await upload.copy() : await upload.rows();
     if (!done) return;
-    const { fingerprint, run, path } = partition;
+    const { fingerprint, sha256, run, path } = partition;
     const { keys, rows } = done;
     const old = await keysOfPlaced(this.#objects, upload.placed);
     // Named as long as they are there.
     const dropped = [...old.difference(new Set(keys))];
-    const placed: Placed = { version: 1, path, fingerprint, run, keys, ...(isCopy ? {} : { rows }) };
+    const placed: Placed = { version: 1, path, fingerprint, sha256, run, keys, ...(isCopy ? {} : { rows }) };
     if (dropped.length > 0) {
       await writePlaced(this.#objects, key, { ...placed, keys: [...keys, ...dropped] });
       await this.#objects.delete(dropped);
@@ -62,11 +63,11 @@ export class S3Session implements SinkSession {
     if (!isCopy) await partition.committed(rows);
   }
 
-  async remove({ path, run, fingerprint }: RemovedPartition): Promise<void> {
-    const key = this.#placedKey(path);
+  async remove(removed: RemovedPartition): Promise<void> {
+    const key = this.#placedKey(removed.path);
     const placed = await readPlaced(this.#objects, key);
     // What took its place, under the same path in another generation or another kind of node, stays.
-    if (!placed || isNewer(placed, run, fingerprint)) return;
+    if (!placed || isNewer(placed, removed)) return;
     await this.#objects.delete([...(await keysOfPlaced(this.#objects, placed))]);
     await this.#objects.delete([key]);
   }
