@@ -74,6 +74,7 @@ const LOST_TURNS_MAX = 100;
 const STEPS_MAX = 60_000;
 /** After so many calls of one refresh nothing more goes wrong in it: else some would never come to an end. */
 const FAULTY_STEPS_MAX = 2500;
+const CALM_STEP_MS = 2;
 
 const STEPS: Readonly<Record<QueueName, (body: unknown, delivery: Delivery, deps: RefreshDeps) => Promise<void>>> = {
   'list-objects': (body, delivery, deps) => listObjects(parseListObjects(body), delivery, deps),
@@ -240,12 +241,13 @@ export class History {
     const until = world.steps + STEPS_MAX;
     const calmFrom = world.steps + FAULTY_STEPS_MAX;
     const wasOn = this.#faults.on;
+    const { stepMs } = world;
     let lostTurns = 0;
     this.#source.busy = true;
     this.#sweeps = 0;
     await turns(() => {
       if (world.violation) throw world.violation;
-      if (world.steps > calmFrom) this.#faults.on = false;
+      if (world.steps > calmFrom) this.#calm();
       if (world.steps > until) throw new Violation('6: a run does not end, and its functions do not rest');
       // Streams go on from tick to tick.
       lostTurns = world.lost ? lostTurns + 1 : 0;
@@ -254,7 +256,14 @@ export class History {
     });
     if (world.violation) throw world.violation;
     this.#faults.on = wasOn;
+    world.stepMs = stepMs;
     this.#source.busy = false;
+  }
+
+  /** What is large must be able to end: nothing fails any more, and services answer fast enough for the shortest of functions. */
+  #calm(): void {
+    this.#faults.on = false;
+    this.#world.stepMs = CALM_STEP_MS;
   }
 
   /** One thing happens. @returns false once there is nothing left to happen */
@@ -557,7 +566,7 @@ export class History {
     this.#swapsBefore = this.#oracle.swaps.length;
     this.#faults.on = false;
     this.#source.broken.clear();
-    world.stepMs = 2;
+    world.stepMs = CALM_STEP_MS;
     world.wake(true);
     await this.#drive();
     if (this.#isActive()) throw new Violation('6: a run does not end');
