@@ -29,10 +29,10 @@ const KINDS: readonly Kind[] = [
     name: 'PostgreSQL',
     start: startPostgres,
     strikes: [
-      async ({ run }) => void run(`SELECT pg_terminate_backend(pid) ${OURS}`),
+      async (server) => void (await onceUp(server, `SELECT pg_terminate_backend(pid) ${OURS}`)),
       // The server then ends all connections, and recovers.
-      async ({ run }) => {
-        for (const pid of run(`SELECT pid ${OURS} LIMIT 1`).split('\n').filter(Boolean))
+      async (server) => {
+        for (const pid of (await onceUp(server, `SELECT pid ${OURS} LIMIT 1`)).split('\n').filter(Boolean))
           process.kill(Number(pid), 'SIGKILL');
       },
       (server) => server.restart('SIGINT'),
@@ -42,13 +42,25 @@ const KINDS: readonly Kind[] = [
     name: 'MariaDB',
     start: () => startMariaDb({ survivesKills: true }),
     strikes: [
-      async ({ run }) => void run('KILL HARD USER landfall'),
+      async (server) => void (await onceUp(server, 'KILL HARD USER landfall')),
       (server) => server.restart('SIGTERM'),
       (server) => server.restart('SIGKILL'),
     ],
   },
 ];
 const OURS = "FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+
+/** A strike may come while the server still recovers from the one before. */
+async function onceUp({ run }: DatabaseServer, sql: string): Promise<string> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return run(sql);
+    } catch (error) {
+      if (tries > 200) throw error;
+      await wait(50);
+    }
+  }
+}
 
 /** A server that goes away at any moment of work whose length is learnt from the work itself. */
 class Striking {

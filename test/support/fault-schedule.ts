@@ -46,15 +46,15 @@ export function drawnRules<Rule extends Striking>(count: number, random: Random,
 }
 
 /**
- * The seeds of a run: a few that stay, and a fresh one, which the test's name shows. `LANDFALL_FAULTS_SEED=5 npm run test:faults`
- * takes that one alone, `LANDFALL_FAULTS_SEEDS=500` so many fresh ones.
+ * The seeds of a run: a few that stay. `LANDFALL_FAULTS_SEED=5 npm run test:faults` takes that one alone, which the test's name
+ * shows, `LANDFALL_FAULTS_SEEDS=500` so many fresh ones.
  */
 export function faultSeeds(fixed: readonly number[]): number[] {
   const { LANDFALL_FAULTS_SEED: only, LANDFALL_FAULTS_SEEDS: count } = process.env;
   if (only !== undefined) return [Number(only)];
+  if (count === undefined) return [...fixed];
   const first = Date.now() % 1_000_000_000;
-  if (count !== undefined) return Array.from({ length: Number(count) }, (_, at) => first + at);
-  return [...fixed, first];
+  return Array.from({ length: Number(count) }, (_, at) => first + at);
 }
 
 export const randomOf = (seed: number): Random => seeded(seed);
