@@ -1,4 +1,5 @@
 import { Block } from './block.ts';
+import type { BlockMemory } from './block-memory.ts';
 import { type ObjectWriter, StorageError, type StoredObject } from './objects.ts';
 
 /** Where a writer's blocks go: the parts of a multipart upload, or places in a file. */
@@ -18,6 +19,8 @@ export interface BlockPlan {
   blockBytes(number: number): number;
   /** How many blocks may be under way while this one is stored, itself included. */
   inFlight(number: number): number;
+  /** Where whole blocks of its size have their memory from. Default: each its own. */
+  readonly memory?: BlockMemory;
 }
 
 /**
@@ -42,7 +45,7 @@ export class BlockWriter implements ObjectWriter {
     this.#sink = sink;
     this.#plan = plan;
     this.#signal = signal;
-    this.#block = new Block(plan.blockBytes(1));
+    this.#block = this.#nextBlock(1);
   }
 
   async write(chunk: Uint8Array): Promise<void> {
@@ -68,6 +71,7 @@ export class BlockWriter implements ObjectWriter {
       this.#check();
       const stored = this.#stored === 0 ? await this.#sink.whole(this.#block.data) : await this.#finish();
       this.#ended = true;
+      this.#release();
       return stored;
     } catch (error) {
       await this.abort();
@@ -80,6 +84,7 @@ export class BlockWriter implements ObjectWriter {
     if (this.#ended) return;
     this.#ended = true;
     await Promise.all(this.#running);
+    this.#release();
     await this.#sink.cancel();
   }
 
@@ -108,13 +113,19 @@ export class BlockWriter implements ObjectWriter {
         this.#free.push(block);
       });
     this.#running.add(storing);
-    this.#block = this.#nextBlock(this.#plan.blockBytes(number + 1));
+    this.#block = this.#nextBlock(number + 1);
   }
 
-  #nextBlock(maxBytes: number): Block {
+  #nextBlock(number: number): Block {
+    const maxBytes = this.#plan.blockBytes(number);
     // Blocks are used again: memory that is only left behind would grow until a collection.
     for (let block = this.#free.pop(); block; block = this.#free.pop()) if (block.maxBytes === maxBytes) return block;
-    return new Block(maxBytes);
+    return new Block(maxBytes, this.#plan.memory);
+  }
+
+  /** When nobody uses a block any more. */
+  #release(): void {
+    for (const block of [this.#block, ...this.#free.splice(0)]) block.release();
   }
 
   #check(): void {

@@ -1,4 +1,5 @@
 import { KIB } from '../core/units.ts';
+import type { BlockMemory } from './block-memory.ts';
 
 const FIRST_BYTES = 16 * KIB;
 
@@ -8,11 +9,14 @@ const FIRST_BYTES = 16 * KIB;
  */
 export class Block {
   readonly maxBytes: number;
+  readonly #memory: BlockMemory | undefined;
   #buffer: Buffer;
   #bytes = 0;
 
-  constructor(maxBytes: number) {
+  /** @param memory for when it has grown to its full size, if it is of that size */
+  constructor(maxBytes: number, memory?: BlockMemory) {
     this.maxBytes = maxBytes;
+    this.#memory = memory?.blockBytes === maxBytes ? memory : undefined;
     this.#buffer = Buffer.allocUnsafeSlow(Math.min(FIRST_BYTES, maxBytes));
   }
 
@@ -29,7 +33,7 @@ export class Block {
     return count;
   }
 
-  /** What has been gathered: a view, valid until `clear`. */
+  /** What has been gathered: a view, valid until `clear` or `release`. */
   get data(): Uint8Array {
     return this.#buffer.subarray(0, this.#bytes);
   }
@@ -39,11 +43,19 @@ export class Block {
     this.#bytes = 0;
   }
 
+  /** Gives its memory back; it is empty then, and small. */
+  release(): void {
+    const buffer = this.#buffer;
+    this.#bytes = 0;
+    this.#buffer = Buffer.alloc(0);
+    if (buffer.byteLength === this.maxBytes) this.#memory?.give(buffer);
+  }
+
   #grow(needed: number): void {
     if (needed <= this.#buffer.byteLength) return;
-    let size = this.#buffer.byteLength;
+    let size = Math.max(this.#buffer.byteLength, 1);
     while (size < needed) size = Math.min(size * 8, this.maxBytes);
-    const larger = Buffer.allocUnsafeSlow(size);
+    const larger = size === this.maxBytes && this.#memory ? this.#memory.take() : Buffer.allocUnsafeSlow(size);
     larger.set(this.data);
     this.#buffer = larger;
   }

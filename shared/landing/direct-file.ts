@@ -1,9 +1,6 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { MIB } from '../core/units.ts';
-
-/** What is written directly: blocks of this size, at multiples of it. */
-export const DIRECT_BLOCK_BYTES = MIB;
+import { alignedMemory, DIRECT_BLOCK_BYTES, isAligned } from './block-memory.ts';
 
 /**
  * A file's second opening, past the page cache (O_DIRECT), for the whole blocks of a large object. It is made durable at once
@@ -26,16 +23,26 @@ export class DirectFile {
     }
   }
 
-  /** @returns how many bytes were written; the others are to be written otherwise, which also tells why, if that fails */
+  /**
+   * @param block of {@link DIRECT_BLOCK_BYTES}, copied first unless it is aligned; not to be changed until the call settles
+   * @returns how many bytes were written; the others are to be written otherwise, which also tells why, if that fails
+   */
   async write(block: Uint8Array, position: number): Promise<number> {
-    const memory = free.pop() ?? alignedMemory();
+    if (isAligned(block)) return this.#write(block, position);
+    const memory = alignedMemory.take();
+    memory.set(block);
     try {
-      memory.set(block);
-      return (await this.#handle.write(memory, 0, DIRECT_BLOCK_BYTES, position)).bytesWritten;
+      return await this.#write(memory, position);
+    } finally {
+      alignedMemory.give(memory);
+    }
+  }
+
+  async #write(block: Uint8Array, position: number): Promise<number> {
+    try {
+      return (await this.#handle.write(block, 0, DIRECT_BLOCK_BYTES, position)).bytesWritten;
     } catch {
       return 0;
-    } finally {
-      free.push(memory);
     }
   }
 
@@ -43,22 +50,3 @@ export class DirectFile {
     return this.#handle.close();
   }
 }
-
-const WEB_ASSEMBLY_PAGE_BYTES = 65_536;
-
-/** Node has it, and its types do not tell. */
-declare const WebAssembly: {
-  readonly Memory: new (pages: {
-    readonly initial: number;
-    readonly maximum: number;
-  }) => { readonly buffer: ArrayBuffer };
-};
-
-/** O_DIRECT takes memory on a page boundary only. WebAssembly's begins on one; a buffer lies anywhere. */
-function alignedMemory(): Uint8Array {
-  const pages = DIRECT_BLOCK_BYTES / WEB_ASSEMBLY_PAGE_BYTES;
-  return new Uint8Array(new WebAssembly.Memory({ initial: pages, maximum: pages }).buffer);
-}
-
-/** As many as were ever written at once. */
-const free: Uint8Array[] = [];

@@ -3,7 +3,8 @@ import { type FileHandle, lstat, open, readdir, rename, unlink } from 'node:fs/p
 import { dirname, join, resolve } from 'node:path';
 import type { Clock } from '../core/clock.ts';
 import { forEachLimit } from '../core/concurrency.ts';
-import { days, KIB, MIB } from '../core/units.ts';
+import { days, KIB } from '../core/units.ts';
+import { alignedMemory, DIRECT_BLOCK_BYTES } from './block-memory.ts';
 import { type BlockPlan, type BlockSink, BlockWriter } from './block-writer.ts';
 import { Directories } from './directories.ts';
 import { folderError, inFolder, isMissing } from './folder-errors.ts';
@@ -89,7 +90,7 @@ export function folderObjects(root: string, { exclusively }: FolderOptions): Obj
       };
       const sink: BlockSink = {
         whole: (data) => inFolder(path, () => file.write(data, 0).then(finish)),
-        block: (data, number) => inFolder(path, () => file.write(data, (number - 1) * BLOCK_BYTES)),
+        block: (data, number) => inFolder(path, () => file.write(data, (number - 1) * DIRECT_BLOCK_BYTES)),
         finish: () => inFolder(path, finish),
         cancel: () => file.remove(),
       };
@@ -187,8 +188,7 @@ async function cleanBelow(top: string, { clock, olderThanMs = days(2) }: Cleanin
 }
 
 const STAGING = 'staging';
-const BLOCK_BYTES = MIB;
-const FOLDER_BLOCKS: BlockPlan = { blockBytes: () => BLOCK_BYTES, inFlight: () => 2 };
+const FOLDER_BLOCKS: BlockPlan = { blockBytes: () => DIRECT_BLOCK_BYTES, inFlight: () => 2, memory: alignedMemory };
 const READ_BYTES = 256 * KIB;
 const DELETES_AT_ONCE = 8;
 const PLACE_ATTEMPTS = 5;

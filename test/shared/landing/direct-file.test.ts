@@ -2,7 +2,8 @@ import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { DIRECT_BLOCK_BYTES, DirectFile } from '../../../shared/landing/direct-file.ts';
+import { DIRECT_BLOCK_BYTES } from '../../../shared/landing/block-memory.ts';
+import { DirectFile } from '../../../shared/landing/direct-file.ts';
 import { folderObjects } from '../../../shared/landing/folder.ts';
 
 let folder: string;
