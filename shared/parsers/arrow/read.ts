@@ -42,7 +42,7 @@ export async function* readArrow(bytes: AsyncIterable<Uint8Array>, run: ParseRun
     for await (const batch of batchesOf(messages())) {
       run.signal?.throwIfAborted();
       columns ??= columnsOf(batch.schema, run);
-      yield { ...columns.told, records: recordsOf(batch, columns), firstRecord, bytes: messageBytes };
+      yield* piecesOf(batch, columns);
       firstRecord += batch.numRows;
     }
   } catch (error) {
@@ -57,19 +57,36 @@ export async function* readArrow(bytes: AsyncIterable<Uint8Array>, run: ParseRun
   }
   if (columns && firstRecord === 0) yield { ...columns.told, records: [], firstRecord: 0, bytes: 0 };
 
-  function recordsOf(batch: ArrowBatch, { finish }: Columns): unknown[][] {
-    const readers = columnReaders(arrow, batch);
-    const records: unknown[][] = Array.from({ length: batch.numRows }, () => new Array(readers.length));
-    // Column by column: each reader then works on memory that lies together.
-    for (const [at, { read }] of readers.entries()) {
-      const last = finish[at];
-      for (const [index, record] of records.entries()) {
-        const value = read(index);
-        record[at] = last && value !== null ? last(value) : value;
-      }
+  /** A batch of many rows in pieces, so that what is made of one is gone again before the next. */
+  function* piecesOf(batch: ArrowBatch, { told, finish }: Columns): Generator<CellBatch> {
+    const readers = columnReaders(arrow, batch).map(({ read }) => read);
+    const rows = Math.max(1, Math.floor(PIECE_CELLS / Math.max(1, readers.length)));
+    const bytesOf = (count: number) => Math.ceil((messageBytes * count) / batch.numRows);
+    for (let from = 0; from < batch.numRows; from += rows) {
+      const to = Math.min(from + rows, batch.numRows);
+      const records = recordsOf(readers, finish, from, to);
+      yield { ...told, records, firstRecord: firstRecord + from, bytes: bytesOf(to - from) };
     }
-    return records;
   }
+}
+
+type Read = ReturnType<typeof columnReaders>[number]['read'];
+
+/** What of a batch is in memory as values at a time. */
+const PIECE_CELLS = 256;
+
+/** The rows `[from, to)`. */
+function recordsOf(readers: readonly Read[], finish: Columns['finish'], from: number, to: number): unknown[][] {
+  const records: unknown[][] = Array.from({ length: to - from }, () => new Array(readers.length));
+  // Column by column: each reader then works on memory that lies together.
+  for (const [at, read] of readers.entries()) {
+    const last = finish[at];
+    for (let index = from; index < to; index++) {
+      const value = read(index);
+      records[index - from]![at] = last && value !== null ? last(value) : value;
+    }
+  }
+  return records;
 }
 
 function schemaOf({ MessageReader }: Arrow, { chunks }: ArrowMessage): ArrowBatch['schema'] {

@@ -15,7 +15,7 @@ async function parse(...chunks: Uint8Array[]) {
   const parser = await newParser({ format: 'arrow' });
   const records = parser.parse(from(chunks), { label: 'rows' });
   const batches: RecordBatch[] = await Array.fromAsync(records);
-  return { schema: records.stats.schema, rows: batches.flatMap(({ rows }) => rows), stats: records.stats };
+  return { schema: records.stats.schema, batches, rows: batches.flatMap(({ rows }) => rows), stats: records.stats };
 }
 
 async function* from(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
@@ -84,6 +84,21 @@ describe('the arrow parser', () => {
     const { rows } = await parse(...Array.from(bytes, (byte) => Uint8Array.of(byte)));
 
     expect(rows).toHaveLength(2);
+  });
+
+  it('gives a batch of many rows on in small batches, in order and none twice', async () => {
+    const count = 1000;
+    const ids = Array.from({ length: count }, (_, id) => ({ id: BigInt(id), name: `n${id}` }));
+
+    const { batches } = await parse(await streamOf({ id: 'bigint', name: 'string' }, ids, Compression.UNCOMPRESSED));
+
+    expect(batches.flatMap(({ rows }) => rows)).toEqual(ids.map(({ id, name }) => [id, name]));
+    expect(Math.max(...batches.map(({ rows }) => rows.length))).toBeLessThan(count);
+    let next = 0;
+    for (const { firstRow, rows } of batches) {
+      expect(firstRow).toBe(next);
+      next += rows.length;
+    }
   });
 
   it('knows the columns of a stream without rows, and of nothing none', async () => {

@@ -1,36 +1,59 @@
 import { withoutTrailing } from '../../../core/trailing.ts';
 import { UnsupportedStreamError } from '../client-errors.ts';
 
-/** Units a second, by Arrow's numbers of time units. */
-const PER_SECOND = [1n, 1_000n, 1_000_000n, 1_000_000_000n] as const;
+/** Units a second, and how many digits of a second they are, by Arrow's numbers of time units. */
+const UNITS = [
+  { perSecond: 1, digits: 0 },
+  { perSecond: 1_000, digits: 3 },
+  { perSecond: 1_000_000, digits: 6 },
+  { perSecond: 1_000_000_000, digits: 9 },
+] as const;
+const DAY_SECONDS = 86_400;
 
 /** `2025-11-20T08:00:00.123`, without a zone; the fraction without zeros at its end. */
 export function timestampText(value: bigint, unit: number): string {
-  const perSecond = PER_SECOND[unit]!;
-  let seconds = value / perSecond;
-  let fraction = value % perSecond;
-  if (fraction < 0n) {
-    fraction += perSecond;
-    seconds -= 1n;
+  const { perSecond, digits } = UNITS[unit]!;
+  let seconds: number;
+  let fraction: number;
+  const count = Number(value);
+  if (Number.isSafeInteger(count)) {
+    seconds = Math.floor(count / perSecond);
+    fraction = count - seconds * perSecond;
+  } else {
+    seconds = Number(value / BigInt(perSecond));
+    fraction = Number(value % BigInt(perSecond));
   }
-  const digits =
-    fraction === 0n
-      ? ''
-      : `.${String(fraction)
-          .padStart(String(perSecond).length - 1, '0')
-          .replace(/0+$/, '')}`;
-  return `${isoSeconds(seconds)}${digits}`;
+  if (fraction < 0) {
+    fraction += perSecond;
+    seconds -= 1;
+  }
+  const days = Math.floor(seconds / DAY_SECONDS);
+  const text = `${dateText(days)}T${timeOfDay(seconds - days * DAY_SECONDS)}`;
+  return fraction === 0 ? text : `${text}.${withoutTrailing(String(fraction).padStart(digits, '0'), '0')}`;
 }
+
+/** Texts of days: most tables have few of them. */
+const known = new Map<number, string>();
+const KNOWN_MAX = 10_000;
 
 /** `2025-11-20` of days since 1970. */
 export function dateText(days: number): string {
-  return isoSeconds(BigInt(days) * 86_400n).slice(0, -'T00:00:00'.length);
+  const text = known.get(days);
+  if (text !== undefined) return text;
+  const date = new Date(days * DAY_SECONDS * 1000);
+  if (Number.isNaN(date.getTime())) throw new UnsupportedStreamError('a date or time is more than 270,000 years away');
+  const told = date.toISOString().slice(0, -'T00:00:00.000Z'.length);
+  if (known.size >= KNOWN_MAX) known.clear();
+  known.set(days, told);
+  return told;
 }
 
-function isoSeconds(seconds: bigint): string {
-  const date = new Date(Number(seconds) * 1000);
-  if (Number.isNaN(date.getTime())) throw new UnsupportedStreamError('a date or time is more than 270,000 years away');
-  return date.toISOString().replace(/\.000Z$/, '');
+const TWO_DIGITS = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, '0'));
+
+function timeOfDay(seconds: number): string {
+  const minutes = Math.floor(seconds / 60);
+  const hours = Math.floor(minutes / 60);
+  return `${TWO_DIGITS[hours]}:${TWO_DIGITS[minutes - hours * 60]}:${TWO_DIGITS[seconds - minutes * 60]}`;
 }
 
 /** `-12.50` of a little-endian integer of 4 or 8 words. */
@@ -47,7 +70,7 @@ const TIMESTAMP = /^([+-]?\d{4,6})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2}):(\d{2})
 
 /** The count of units since 1970 that a text or `Date` stands for; undefined if it is neither, or finer than the unit. */
 export function parseTimestamp(value: unknown, unit: number): bigint | undefined {
-  const perSecond = PER_SECOND[unit]!;
+  const perSecond = BigInt(UNITS[unit]!.perSecond);
   if (typeof value === 'bigint') return value;
   if (value instanceof Date) {
     const ms = BigInt(value.getTime());
