@@ -86,7 +86,7 @@ export function aggregate(source: Source, options: AggregateOptions): Source {
     const listing = connector.listObjects(
       context,
       group.folder as unknown as Metadata | null,
-      withoutCheckpoints({ ...run, path, position: () => {}, warn: async () => {} }),
+      withoutCheckpoints({ ...run, path, position: () => {}, expectRows: () => {}, warn: async () => {} }),
     );
     const leaves: ListedNode[] = [];
     for await (const yielded of listing) {

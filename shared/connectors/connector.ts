@@ -131,6 +131,11 @@ export interface ListRun extends RunInfo {
   readonly feed?: FeedProgress;
   /** Of a job in a feed: the position up to which the feed is known once this job has landed. The last one told counts. */
   position(position: JsonValue): void;
+  /**
+   * Of a job: how many rows all its leaves have together, where each of them tells its own by `rows`. If other many have landed, the
+   * job has failed, what stood before it stands on, and the next refresh does it anew.
+   */
+  expectRows(rows: number): void;
   /** Something people should know; kept with the run. */
   warn(message: string): Promise<void>;
   /**

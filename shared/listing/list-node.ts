@@ -90,6 +90,11 @@ export async function listNode(
       checkCursor(position);
       if (into instanceof Listing) into.told = position;
     },
+    expectRows: (rows) => {
+      if (!Number.isSafeInteger(rows) || rows < 0)
+        throw new InvalidInputError(`the rows to expect must be a whole number from 0 on, got ${rows}`);
+      if (into instanceof Listing) into.expectedRows = rows;
+    },
     checkpoint: async (cursor) => {
       if (stopAt) return;
       checkCursor(cursor);

@@ -38,6 +38,8 @@ export class Listing {
   #total = 0;
   /** Of a job in a feed: the position it told. */
   told: JsonValue | undefined;
+  /** What all leaves that it lists are to have together, if it told. */
+  expectedRows: number | undefined;
 
   constructor(options: ListingOptions) {
     this.#options = options;
@@ -115,6 +117,7 @@ export class Listing {
         sums: Buffer.from(this.#sums.toBytes()).toString('base64'),
         nodeCounts,
         ...(this.told === undefined ? {} : { told: this.told }),
+        ...(this.expectedRows === undefined ? {} : { expectedRows: this.expectedRows }),
       },
       data,
     };
@@ -129,6 +132,7 @@ export class Listing {
     await listing.#spool.restore(state.index, data);
     listing.#total = state.total;
     listing.told = state.told;
+    listing.expectedRows = state.expectedRows;
     listing.#sums = DigestSums.fromBytes(SLOTS, Buffer.from(state.sums, 'base64'));
     listing.#nodeCounts = new Uint32Array(new Uint8Array(Buffer.from(state.nodeCounts, 'base64')).buffer);
     return listing;
@@ -151,6 +155,7 @@ export interface ListingState {
   readonly sums: string;
   readonly nodeCounts: string;
   readonly told?: JsonValue;
+  readonly expectedRows?: number;
 }
 
 const LEAF_MARK = 'L'.charCodeAt(0);

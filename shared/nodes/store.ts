@@ -45,6 +45,8 @@ export interface NodeRecord {
   readonly landedPosition?: JsonValue;
   /** Of a job in a feed: the position of that feed once the job has landed, as its listing told. */
   readonly told?: JsonValue;
+  /** Of a job: how many rows its leaves are to have together, as its listing told. */
+  readonly expectedRows?: number;
   /** Of a job: what it made is gone, so its parent makes another node for it. */
   readonly spent?: boolean;
   /** The prefix fingerprint with which everything below had landed. */

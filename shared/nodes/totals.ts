@@ -3,6 +3,8 @@ export interface Totals {
   /** Landed and shown. */
   readonly partitions: number;
   readonly bytes: number;
+  /** Of those that tell how many they have, those set aside included; absent if none does. */
+  readonly rows?: number;
   /** Partitions, and listings of nodes, that failed and have not been set right since. */
   readonly failed: number;
   /** Of those, how many show an earlier version, and so are among `partitions`; absent if none does. */
@@ -22,12 +24,17 @@ export const noneIn = (run: number): RunTotals => ({ run, landed: {}, landedByte
 
 export function addTotals(a: Totals, b: Totals): Totals {
   const stale = (a.stale ?? 0) + (b.stale ?? 0);
+  const rows = a.rows === undefined ? b.rows : a.rows + (b.rows ?? 0);
   const sums = { partitions: a.partitions + b.partitions, bytes: a.bytes + b.bytes, failed: a.failed + b.failed };
-  return stale === 0 ? sums : { ...sums, stale };
+  return { ...sums, ...(rows === undefined ? {} : { rows }), ...(stale === 0 ? {} : { stale }) };
 }
 
 export const sameTotals = (a: Totals, b: Totals): boolean =>
-  a.partitions === b.partitions && a.bytes === b.bytes && a.failed === b.failed && a.stale === b.stale;
+  a.partitions === b.partitions &&
+  a.bytes === b.bytes &&
+  a.rows === b.rows &&
+  a.failed === b.failed &&
+  a.stale === b.stale;
 
 /** What another part of the tree did in the same run is added; what it did in an earlier one is not. */
 export function addRan(a: RunTotals, b: RunTotals | undefined): RunTotals {

@@ -40,6 +40,7 @@ export async function testConnection(
     remainingMs: () => deadline.remainingMs(),
     checkpoint: async () => {},
     position: () => {},
+    expectRows: () => {},
     warn: async () => {},
   };
   const children: { name: string; kind: string }[] = [];

@@ -1,3 +1,4 @@
+import { type ErrorFacts, errorFacts, IngestError } from '../core/errors.ts';
 import type { JsonObject } from '../core/json.ts';
 import { writeGarbage } from '../landing/garbage.ts';
 import { manifestKey } from '../landing/keys.ts';
@@ -14,6 +15,7 @@ import {
 import { addRan, addTotals, NO_TOTALS, noneIn, sameTotals } from '../nodes/totals.ts';
 import { acknowledge } from './acknowledge.ts';
 import type { RefreshDeps } from './deps.ts';
+import { countFailure } from './failure.ts';
 import { shownOfFeed } from './feed-view.ts';
 import { buildPart } from './part.ts';
 
@@ -79,7 +81,8 @@ export class Completion {
     for (;;) {
       const loaded = await nodes.load(this.#pipeline, id);
       if (loaded?.node.plan !== plan || loaded.node.state === 'PLANNED') return;
-      const { node } = loaded;
+      const refusal = refusalOf(loaded.node, [...loaded.shards.values()]);
+      const node = refusal ? { ...loaded.node, error: refusal } : loaded.node;
       const shows = await this.whatItShows(node, [...loaded.shards.values()], plan);
       if (!shows.same) {
         // The old one drops out; the new one does, should somebody else complete the node first.
@@ -88,13 +91,23 @@ export class Completion {
         await objects.put(shows.manifest, shows.data);
       }
       if (!(await this.#isActive(plan))) return;
-      const set = attributes({ ...shows.fields, state: 'DONE', builds: node.builds + 1 });
+      // Its parent makes another node for such a job.
+      const refused = refusal ? { error: refusal, spent: true } : {};
+      const set = attributes({ ...shows.fields, ...refused, state: 'DONE', builds: node.builds + 1 });
       const done = await nodes.changeInPlan(this.#pipeline, id, plan, { set }, node.builds);
       if (!done) continue;
+      if (refusal && (await this.#failed(done, refusal))) return;
       await acknowledge(this.#pipeline, done, this.#deps);
       await this.tellParent(done, runOf(plan));
       return;
     }
+  }
+
+  /** @returns true if the run is over with that */
+  async #failed({ kind, path, plan }: NodeRecord, error: ErrorFacts): Promise<boolean> {
+    const run = runOf(plan!);
+    this.#deps.log.error('what a job made is not whole', { pipeline: this.#pipeline, run, path, error });
+    return countFailure(await this.#deps.pipelines.get(this.#pipeline), run, kind, error, this.#deps);
   }
 
   /**
@@ -168,6 +181,24 @@ export class Completion {
 
   #key(node: NodeRecord, shard: number): ShardKey {
     return { pipeline: this.#pipeline, node: node.id, layout: node.layout.id, shard };
+  }
+}
+
+/** Why what has landed in full below a node is not what its source said it would be; undefined if it is. */
+function refusalOf({ expectedRows, path }: NodeRecord, shards: readonly ShardRecord[]): ErrorFacts | undefined {
+  if (expectedRows === undefined) return undefined;
+  const { rows = 0, failed } = shards.reduce((sum, { totals }) => addTotals(sum, totals), NO_TOTALS);
+  if (failed > 0 || rows === expectedRows) return undefined;
+  return errorFacts(new RowCountError(path, expectedRows, rows));
+}
+
+/** What a job made was read in full, and is more or less than its source said. */
+class RowCountError extends IngestError {
+  override readonly name = 'RowCountError';
+  readonly code = 'RowCountMismatch';
+  readonly retryable = true;
+  constructor(path: readonly string[], expected: number, landed: number) {
+    super(`${path.join('/')} was to have ${expected} rows, and ${landed} have landed; what stood before it stands on`);
   }
 }
 

@@ -147,7 +147,7 @@ async function readItems(
     if (item.number !== undefined && !item.givenUp && lacks) missing.push(item.number);
     if (!entry) continue;
     entries.push(entry);
-    const own = entry.kind === 'leaf' ? { partitions: 1, bytes: entry.bytes, failed: 0 } : entry.totals;
+    const own = entry.kind === 'leaf' ? leafTotals(entry) : entry.totals;
     // What is only kept is not listed any more: what failed there cannot be tried again.
     totals = addTotals(totals, item.aside === 'kept' ? { ...own, failed: 0 } : own);
     if (item.aside) continue;
@@ -160,6 +160,10 @@ async function readItems(
   const versions = readWith.size > 1 ? '' : [...readWith][0];
   const digest = () => digestOf(digested);
   return { items, entries, totals, clean, digest, gone, ranBelow, versions, ...(feed ? { feed } : {}) };
+}
+
+function leafTotals({ bytes, rows, errors }: LeafEntry): Totals {
+  return { partitions: 1, bytes, failed: 0, ...(rows === undefined ? {} : { rows: rows + (errors?.records ?? 0) }) };
 }
 
 const hasStood = (item: PartitionRecord, children: ReadonlyMap<string, NodeRecord>): boolean =>

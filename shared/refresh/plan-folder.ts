@@ -111,14 +111,20 @@ async function openUnchanged(task: NodeTask, layout: Layout, deps: RefreshDeps):
 
 async function open(
   task: NodeTask,
-  { told }: Listing,
+  { told, expectedRows }: Listing,
   layout: Layout,
   lease: ListingLease,
   deps: RefreshDeps,
 ): Promise<Plan | undefined> {
   const opened = await openNode(
     task,
-    { state: 'PLANNED', layout, lease, ...(told === undefined ? {} : { told }) },
+    {
+      state: 'PLANNED',
+      layout,
+      lease,
+      ...(told === undefined ? {} : { told }),
+      ...(expectedRows === undefined ? {} : { expectedRows }),
+    },
     deps,
   );
   return opened?.plan;

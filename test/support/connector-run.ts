@@ -28,6 +28,7 @@ export function aRun(given: Partial<ReadRun & ListRun> = {}): RecordedRun {
     metric: () => {},
     checkpoint: async (cursor) => void checkpoints.push(cursor),
     position: (position) => void positions.push(position),
+    expectRows: () => {},
     warn: async (message) => void warnings.push({ message, facts: {} }),
     ...given,
   };

@@ -39,6 +39,8 @@ export async function* listSplits(
   const outputs = outputsOf(run.job?.outputs);
   const { sessionId } = outputs;
   const splits = splitsOf(outputs, options);
+  const counted = countOf(outputs, options);
+  if (counted !== undefined) run.expectRows(counted);
   for (const split of splits) {
     const rows = rowsOf(split, splits.length, outputs, options);
     yield {
@@ -77,18 +79,26 @@ function splitsOf(
   });
 }
 
-/** Whether counts are of the rows before or after a filter is not published: with one, nobody can know. */
+/**
+ * The rows of all splits together, where the service tells. Whether it counts them before or after a filter is not published: with
+ * one, nobody can know.
+ */
+function countOf(
+  { recordCount }: ReadSessionOutputs,
+  { filter }: Pick<CheckedMaxComputeOptions, 'filter'>,
+): number | undefined {
+  return filter === undefined && recordCount !== null && recordCount > 0 ? recordCount : undefined;
+}
+
 function rowsOf(
   split: Split,
   count: number,
-  { recordCount, splitMode }: ReadSessionOutputs,
-  { filter }: Pick<CheckedMaxComputeOptions, 'filter'>,
+  outputs: ReadSessionOutputs,
+  options: Pick<CheckedMaxComputeOptions, 'filter'>,
 ): number | undefined {
-  if (filter !== undefined) return undefined;
-  if ('rowOffset' in split) return split.rowCount;
-  return count === 1 && splitMode !== SplitMode.ROW_OFFSET && recordCount !== null && recordCount > 0
-    ? recordCount
-    : undefined;
+  const counted = countOf(outputs, options);
+  if ('rowOffset' in split) return counted === undefined ? undefined : split.rowCount;
+  return count === 1 ? counted : undefined;
 }
 
 function sizeOf(split: Split, count: number, { estimatedBytes, recordCount }: ReadSessionOutputs): number {

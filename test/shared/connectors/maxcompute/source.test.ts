@@ -379,6 +379,29 @@ describe('what goes wrong', () => {
     expect(split).toMatchObject({ error: { code: 'MaxComputeRowCountMismatch' } });
   });
 
+  it.each(['duplicate-rows', 'fewer-rows'] as const)(
+    '%s in splits that nobody counts are noticed by their sum: the table stands as it was, and is read in another session',
+    async (fault) => {
+      const world = await aProject({ options: { split: { count: 5 } } });
+      await world.refresh();
+      await world.write('orders', orders(4, 10));
+      world.time.advance(3_600_000);
+      world.server.faults.add({ action: 'TableRead', fault, afterRows: 1 });
+
+      expect(await world.refresh()).toMatchObject({ state: 'PARTIAL', totals: { rows: 10, failed: 1, stale: 1 } });
+      expect(await ordersOf(world)).toEqual(upTo(10));
+      expect((await world.node('orders'))!.error).toMatchObject({
+        code: 'RowCountMismatch',
+        message: expect.stringContaining('14 rows'),
+      });
+
+      expect(await world.refresh()).toMatchObject({ state: 'SUCCEEDED', totals: { rows: 14 } });
+      expect(await ordersOf(world)).toEqual(upTo(14));
+      expect(world.asked('TableCreateReadSession')).toBe(3);
+      expect(world.violations).toEqual([]);
+    },
+  );
+
   it('a session that is over before its splits are read is opened again', async () => {
     const world = await aProject();
     world.server.faults.add({ action: 'TableRead', fault: 'reply', status: 404, code: 'NoSuchSession', times: 3 });
