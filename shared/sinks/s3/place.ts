@@ -11,7 +11,6 @@ export interface Placed {
   readonly version: 1;
   readonly path: readonly string[];
   /** Of what is there; absent as long as nothing is in full. */
-  readonly fingerprint?: string;
   readonly sha256?: string;
   readonly run?: number;
   readonly rows?: number;

@@ -49,12 +49,12 @@ export class S3Session implements SinkSession {
     const upload = new PartitionUpload(this.#settings, this.#objects, this.#of.pipeline, partition, key, before);
     const done = isCopy ? await upload.copy() : await upload.rows();
     if (!done) return;
-    const { fingerprint, sha256, run, path } = partition;
+    const { sha256, run, path } = partition;
     const { keys, rows } = done;
     const old = await keysOfPlaced(this.#objects, upload.placed);
     // Named as long as they are there.
     const dropped = [...old.difference(new Set(keys))];
-    const placed: Placed = { version: 1, path, fingerprint, sha256, run, keys, ...(isCopy ? {} : { rows }) };
+    const placed: Placed = { version: 1, path, sha256, run, keys, ...(isCopy ? {} : { rows }) };
     if (dropped.length > 0) {
       await writePlaced(this.#objects, key, { ...placed, keys: [...keys, ...dropped] });
       await this.#objects.delete(dropped);
