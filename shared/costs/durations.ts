@@ -1,3 +1,4 @@
+import { NODES_AHEAD } from '../landing/manifest.ts';
 import { SHARDS_AT_ONCE } from '../refresh/plan-folder.ts';
 import { WRITES_AT_ONCE } from '../refresh/plan-shard.ts';
 import { FLAT_MANIFEST_MAX_PARTITIONS } from '../refresh/publish.ts';
@@ -130,9 +131,10 @@ export class Clocked {
 
   #finishSeconds({ partitions, parts, folders, changes }: RunWork): number {
     const speeds = this.#tariff.speeds;
-    // For the flat manifests the whole tree is read, one object after the other.
+    // For the flat manifests the whole tree is read, some nodes at a time.
     const reads = changes && partitions <= FLAT_MANIFEST_MAX_PARTITIONS ? parts + folders : 0;
-    return 10 * speeds['dynamodb.seconds'] + (4 + reads) * speeds['s3.seconds'];
+    const waiting = (4 + reads / NODES_AHEAD) * speeds['s3.seconds'];
+    return 10 * speeds['dynamodb.seconds'] + waiting + this.#cpuSeconds('finish-refresh', reads);
   }
 }
 

@@ -1,6 +1,7 @@
 import { constants } from 'node:buffer';
 import { promisify } from 'node:util';
 import { gunzip, gunzipSync, gzip, gzipSync } from 'node:zlib';
+import { mapInOrder } from '../core/concurrency.ts';
 import { sha256Hex } from '../core/ids.ts';
 import { type EpochMs, KIB } from '../core/units.ts';
 import type { NodeKind } from '../nodes/store.ts';
@@ -136,13 +137,34 @@ export interface ManifestLeaf {
   readonly entry: LeafEntry;
 }
 
-/** Every leaf below a node's manifest, depth first; one part at a time is held in memory. */
+/** Every leaf below a node's manifest, depth first. In memory are a part of each level and {@link NODES_AHEAD} of the nodes that follow. */
 export async function* manifestLeaves(objects: Objects, key: string): AsyncGenerator<ManifestLeaf> {
+  yield* leavesBelow(objects, await openNode(objects, key));
+}
+
+/** Nodes read at once: a source may have tens of thousands, and a round trip to S3 takes tens of milliseconds. */
+export const NODES_AHEAD = 16;
+
+/** A node of which the first part, most often the only one, is in memory. */
+interface OpenNode {
+  readonly manifest: NodeManifest;
+  readonly first: readonly PartEntry[];
+}
+
+async function openNode(objects: Objects, key: string): Promise<OpenNode> {
   const manifest = await readNodeManifest(objects, key);
-  for (const part of manifest.parts) {
-    for (const entry of shownEntries(manifest, await readPart(objects, part.key))) {
+  const [first] = manifest.parts;
+  return { manifest, first: first ? await readPart(objects, first.key) : [] };
+}
+
+async function* leavesBelow(objects: Objects, { manifest, first }: OpenNode): AsyncGenerator<ManifestLeaf> {
+  for (const [at, part] of manifest.parts.entries()) {
+    const entries = shownEntries(manifest, at === 0 ? first : await readPart(objects, part.key));
+    const keys = entries.flatMap((entry) => ('manifest' in entry && entry.manifest ? [entry.manifest] : []));
+    const nodes = mapInOrder(keys, NODES_AHEAD, (key) => openNode(objects, key));
+    for (const entry of entries) {
       if (entry.kind === 'leaf') yield { path: [...manifest.path, entry.name], entry };
-      else if (entry.kind !== 'tombstone' && entry.manifest) yield* manifestLeaves(objects, entry.manifest);
+      else if ('manifest' in entry && entry.manifest) yield* leavesBelow(objects, (await nodes.next()).value!);
     }
   }
 }

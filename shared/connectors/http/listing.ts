@@ -1,7 +1,7 @@
+import { mapInOrder } from '../../core/concurrency.ts';
 import { idOf } from '../../core/ids.ts';
 import { isObject, type JsonValue } from '../../core/json.ts';
 import { type ListRun, type Metadata, SourceChangedError } from '../connector.ts';
-import { mapInOrder } from '../in-order.ts';
 import type { HttpClient } from './client.ts';
 import type { Entry } from './entry.ts';
 import { type FingerprintBy, probe } from './probe.ts';

@@ -7,11 +7,11 @@ import {
   type TableName,
 } from '../../clients/maxcompute/index.ts';
 import { systemClock } from '../../core/clock.ts';
+import { mapInOrder } from '../../core/concurrency.ts';
 import { InvalidInputError } from '../../core/errors.ts';
 import { idOf } from '../../core/ids.ts';
 import { canonicalJson, type JsonObject } from '../../core/json.ts';
 import type { BytesConnector, Listed, ListRun, Metadata } from '../connector.ts';
-import { mapInOrder } from '../in-order.ts';
 import { endpointOf, type MaxComputeEnvironment, openClient } from './access.ts';
 import { type Standing, standingOf, TableStanding, wantedPartitions } from './changes.ts';
 import { listChanges } from './incremental.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mapInOrder } from '../../../shared/connectors/in-order.ts';
+import { mapInOrder } from '../../../shared/core/concurrency.ts';
 import { collect } from '../../support/connector-run.ts';
 
 describe('mapInOrder', () => {
