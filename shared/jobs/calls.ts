@@ -71,6 +71,29 @@ export async function waitForCall(kind: 'write' | 'read', look: Look): Promise<F
   return later(callAt, look) === undefined ? undefined : { fields: { callAt, dueAt: callAt } };
 }
 
+/**
+ * The time at which a call that may begin a job is allowed by the source's own limit of starts. It is reserved once and kept
+ * until it is used, so a hundred jobs that wait ask only when their turn has come.
+ *
+ * @returns undefined if nothing limits the starts
+ */
+export async function startTurn(look: Look, { taskTemplate }: JobRequest): Promise<StartTurn | undefined> {
+  const { job, tasks, deps } = look;
+  const { polling } = tasks.service.typeOf(job.taskType, job.taskTypeVersion, taskTemplate);
+  const perMinute = taskTemplate.metadata?.startsPerMinute ?? polling.startsPerMinute;
+  if (perMinute === undefined) return undefined;
+  const rate: Rate = { perSecond: perMinute / 60, burst: 1 };
+  const slotAt = job.slotAt ?? (await deps.buckets.reserve(bucketOf('start', job), rate, nowOf(deps)));
+  return { slotAt, perMinute, waits: later(slotAt, look) !== undefined };
+}
+
+export interface StartTurn {
+  readonly slotAt: EpochMs;
+  readonly perMinute: number;
+  /** It is not yet its time. */
+  readonly waits: boolean;
+}
+
 export const later = (slot: EpochMs, { deps }: Look): EpochMs | undefined =>
   slot - nowOf(deps) > SOON_MS ? slot : undefined;
 

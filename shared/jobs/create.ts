@@ -2,15 +2,14 @@ import { BadTaskSpecificationError, ConnectorError } from '../connectors/async/e
 import { IngestError, isRetryable } from '../core/errors.ts';
 import { addMs, days, type EpochMs, seconds } from '../core/units.ts';
 import {
-  bucketOf,
   callFailed,
   callOf,
   createRequest,
   failed,
   holderOf,
-  later,
   nextLook,
   placesOf,
+  startTurn,
   WENT_WELL,
   waitForCall,
 } from './calls.ts';
@@ -49,23 +48,20 @@ export async function createJob(look: Look): Promise<Findings> {
 /** A service that would not take the call has made nothing. */
 const madeNothing = (error: unknown) => error instanceof ConnectorError && error.code === 'Throttled';
 
-/**
- * A job may begin when its connection has a place for it and the source's own limit of starts allows it: the time of that is
- * reserved once, so a hundred jobs that wait ask only when their turn has come.
- */
-async function turnOf(look: Look, { taskTemplate }: JobRequest): Promise<Turn> {
+/** A job may begin when its connection has a place for it and the source's own limit of starts allows it. */
+async function turnOf(look: Look, request: JobRequest): Promise<Turn> {
   const { job, tasks, deps } = look;
   const now = nowOf(deps);
-  const { polling, createIsIdempotent } = tasks.service.typeOf(job.taskType, job.taskTypeVersion, taskTemplate);
+  const { createIsIdempotent } = tasks.service.typeOf(job.taskType, job.taskTypeVersion, request.taskTemplate);
   for (const { bucket, limit } of placesOf(job, tasks)) {
     if (!(await deps.buckets.enter(bucket, holderOf(job), limit, now, addMs(now, PLACE_KEPT))))
       return { waits: waiting(`waits for one of ${limit} places`, nextLook(look, 3), look) };
   }
-  const perMinute = taskTemplate.metadata?.startsPerMinute ?? polling.startsPerMinute;
-  const startsNone = job.tried && !createIsIdempotent;
-  if (perMinute === undefined || job.slotAt !== undefined || startsNone) return {};
-  const slotAt = await deps.buckets.reserve(bucketOf('start', job), { perSecond: perMinute / 60, burst: 1 }, now);
-  if (later(slotAt, look) === undefined) return { slotAt };
+  if (job.tried && !createIsIdempotent) return {};
+  const turn = await startTurn(look, request);
+  if (!turn) return {};
+  const { slotAt, perMinute, waits } = turn;
+  if (!waits) return { slotAt };
   return { waits: waiting(`waits for its turn: ${perMinute} may begin in a minute`, slotAt, look, { slotAt }) };
 }
 

@@ -1,7 +1,17 @@
 import { isTerminal } from '../connectors/async/phases.ts';
 import { errorFacts, IngestError } from '../core/errors.ts';
 import { addMs, hours } from '../core/units.ts';
-import { callAgain, callOf, createRequest, ended, externalJob, nextLook, WENT_WELL, waitForCall } from './calls.ts';
+import {
+  callAgain,
+  callOf,
+  createRequest,
+  ended,
+  externalJob,
+  nextLook,
+  startTurn,
+  WENT_WELL,
+  waitForCall,
+} from './calls.ts';
 import { type Findings, type Look, nowOf } from './deps.ts';
 import type { JobStop } from './store.ts';
 
@@ -34,10 +44,7 @@ export async function stopJob(look: Look): Promise<Findings> {
     return over();
   };
   if (nowOf(deps) >= addMs(job.cancelledAt ?? job.createdAt, STOPS_WITHIN)) return mayStillRun();
-  if (job.handle === undefined) {
-    const handle = job.tried ? await handleOfUnanswered(look) : undefined;
-    return handle ? { fields: { handle, dueAt: nowOf(deps) } } : over();
-  }
+  if (job.handle === undefined) return (job.tried ? await findUnanswered(look) : undefined) ?? over();
   const waits = await waitForCall(job.deleted ? 'read' : 'write', look);
   if (waits) return waits;
   try {
@@ -58,18 +65,30 @@ export async function stopJob(look: Look): Promise<Findings> {
   }
 }
 
-/** It was cancelled before `create` was answered: asked again with its token, the service tells which job that was. */
-async function handleOfUnanswered(look: Look): Promise<string | undefined> {
+/**
+ * It was cancelled before `create` was answered: asked again with its token, the service tells which job that was. Where that is
+ * a call of `create`, it counts as a start, and takes its turn.
+ *
+ * @returns undefined if there is no job, or nobody can tell
+ */
+async function findUnanswered(look: Look): Promise<Findings | undefined> {
   const { job, tasks, deps } = look;
   const request = await deps.jobs.request(job.pipeline, job.node);
   if (!request) return undefined;
   const { createIsIdempotent } = tasks.service.typeOf(job.taskType, job.taskTypeVersion, request.taskTemplate);
+  const turn = createIsIdempotent ? await startTurn(look, request) : undefined;
+  const kept = turn && { slotAt: turn.slotAt };
+  if (turn?.waits) return { fields: { ...kept, dueAt: turn.slotAt } };
+  const waits = await waitForCall('write', look);
+  if (waits) return { fields: { ...kept, ...waits.fields } };
+  // Should this function be cut off in the call, the turn was used all the same.
+  if (job.slotAt !== undefined && !(await deps.jobs.note(job, { tried: true }, ['slotAt']))) return { fields: {} };
   try {
     const create = createRequest(request);
-    const handle = createIsIdempotent
+    const found = createIsIdempotent
       ? await tasks.service.create(create, callOf(look))
       : await tasks.service.findByToken(create, callOf(look));
-    return handle && Buffer.from(handle).toString('base64');
+    return found && { fields: { handle: Buffer.from(found).toString('base64'), dueAt: nowOf(deps) } };
   } catch (error) {
     look.signal.throwIfAborted();
     deps.log.warn('it cannot be told whether a cancelled job was begun', { node: job.node, error: errorFacts(error) });

@@ -487,6 +487,38 @@ describe('cancel', () => {
     expect(world.told).toMatchObject([{ phase: 'ABORTED' }]);
   });
 
+  it('before create was answered takes a turn for each time that it asks', async () => {
+    const world = new ExecutorWorld({ startsPerMinute: 6 });
+    const calls: number[] = [];
+    world.service.beforeCreate = () => void calls.push(world.time.nowMs);
+    world.service.state = (job) => (job.deletes > 0 ? { phase: 'ABORTED' } : RUNNING);
+    world.service.onCreate = () => {
+      if (world.service.creates === 1) away();
+    };
+    await world.begin();
+    await world.step();
+    await world.cancel();
+    // What it finds is lost, more than once: the process is gone each time.
+    const { jobs } = world.deps;
+    const record = jobs.record.bind(jobs);
+    let losses = 2;
+    jobs.record = async (job, fields, clears) => {
+      if (fields.handle !== undefined && losses-- > 0) throw new Error('the process is gone');
+      return record(job, fields, clears);
+    };
+    while (world.waiting.length > 0) {
+      const [{ message, atMs }] = world.waiting.splice(0, 1) as [(typeof world.sent)[0]];
+      world.time.moveTo(atMs);
+      // Delivered again, it goes on at once.
+      await world.handle(message, 'm').catch(() => world.waiting.unshift({ message, atMs, delaySeconds: 0 }));
+    }
+
+    expect(world.told).toMatchObject([{ phase: 'ABORTED' }]);
+    expect(calls).toHaveLength(4);
+    for (const [index, at] of calls.slice(1).entries()) expect(at - calls[index]!).toBeGreaterThanOrEqual(9750);
+    expect(world.service.jobs).toMatchObject([{ deletes: 1 }]);
+  });
+
   it('while create is under way deletes what it makes', async () => {
     const world = new ExecutorWorld();
     world.service.state = (job) => (job.deletes > 0 ? { phase: 'ABORTED' } : RUNNING);

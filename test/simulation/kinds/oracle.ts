@@ -37,8 +37,6 @@ export class KindOracle implements ObjectWatch {
   readonly #writers = new Map<string, object>();
   readonly #openJobs = new Set<string>();
   #startsReserved = 0;
-  /** Jobs that were cancelled before they had a handle: the service may be asked once more, whether there is one. */
-  #unanswered = 0;
   readonly states: Record<string, number> = {};
   landings = 0;
 
@@ -115,7 +113,6 @@ export class KindOracle implements ObjectWatch {
     else this.#openJobs.delete(id);
     if (after && after.phase !== before?.phase) this.seen(`job ${after.phase}`);
     if (after?.spent && !before?.spent) this.seen('job spent');
-    if (after?.status === 'CANCELLING' && before?.status === 'CREATING') this.#unanswered += 1;
     if (before?.status === 'DONE' && after && after.status !== 'DONE')
       throw new Violation(`6: the job ${id} was over, and is ${after.status}`);
   }
@@ -195,7 +192,7 @@ export class KindOracle implements ObjectWatch {
 
   checkEnd(queues: SimulatedQueues): void {
     const starts = this.#kind.starts?.() ?? 0;
-    if (starts > this.#startsReserved + this.#unanswered)
+    if (starts > this.#startsReserved)
       throw new Violation(`token bucket: ${starts} starts, and ${this.#startsReserved} tokens`);
     for (const run of this.#began.keys()) {
       const record = this.#record(run);
