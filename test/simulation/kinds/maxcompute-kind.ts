@@ -75,17 +75,19 @@ export class MaxComputeKind implements Kind {
   }
 
   /** Changes are asked for since a version only once all up to it is there. */
-  #opened({ table, tableId, since }: ReadSession): void {
+  #opened({ id: opened, table, tableId, since }: ReadSession): void {
     this.#parts.seen(since === undefined ? 'session opened' : 'increment opened');
     if (since === undefined) return;
-    const known = [...this.#service.sessions.values()].filter((one) => one.table === table && one.tableId === tableId);
-    // Made anew after it was listed: a request names no table but by its name. The next listing sees that it is another.
-    if (known.length === 1) {
+    const hasLanded = ({ id, version, rows }: ReadSession) =>
+      version === since && rows.every((_, row) => this.#landed.get(id)?.has(row));
+    const known = [...this.#service.sessions.values()].filter((one) => one.table === table && one.id !== opened);
+    const ofThis = known.filter((one) => one.tableId === tableId);
+    if (ofThis.some(hasLanded)) return;
+    // Made anew after it was listed: a request names no table but by its name, however often its job is tried. What is asked for
+    // is what came since the one before was read, and the next listing sees that it is another.
+    if (ofThis.every((one) => one.since !== undefined) && known.some(hasLanded)) {
       this.#parts.seen('increment of a table made anew');
       return;
-    }
-    for (const one of known) {
-      if (one.version === since && one.rows.every((_, row) => this.#landed.get(one.id)?.has(row))) return;
     }
     throw new Violation(`5: changes of ${table} since ${since} are asked for, and not all before has landed`);
   }
