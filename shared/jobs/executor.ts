@@ -161,7 +161,8 @@ export async function cancelJob(key: JobKey, reason: string, deps: ExecutorDeps)
 }
 
 /**
- * Sends again what was lost: jobs whose look is overdue. Lines that never came to an attempt are dropped.
+ * Sends again what was lost: jobs whose look is overdue. A line that did not come to an attempt is brought to it, and never
+ * dropped: whoever wrote it may still be about to.
  *
  * @param leasesHold false if nobody works: then what is due is overdue
  * @returns how many messages were sent
@@ -170,22 +171,18 @@ export async function sweepJobs(pipeline: string, deps: ExecutorDeps, leasesHold
   const now = nowOf(deps);
   let sent = 0;
   for await (const line of deps.jobs.unfinished(pipeline)) {
-    const job = await deps.jobs.get(line);
-    if (!job) {
-      if (now - line.startedAt > LOST_AFTER_MS) await deps.jobs.forget(line);
-    } else if (job.dueAt === undefined) {
+    const isLate = now - line.startedAt > LOST_AFTER_MS;
+    const job = (await deps.jobs.get(line)) ?? (isLate ? await deps.jobs.openListed(line) : undefined);
+    if (!job) continue;
+    if (job.dueAt === undefined) {
       await deps.jobs.told(job);
-    } else if (isOverdue(job, now, leasesHold)) {
+    } else if (now - job.dueAt > (leasesHold ? LOST_AFTER_MS : 0)) {
       await sendPoll(job, job.poll, now, deps);
       sent += 1;
     }
   }
   return sent;
 }
-
-/** Whether the message that should have led to the next look must have been lost. */
-export const isOverdue = ({ dueAt }: JobRecord, now: EpochMs, leasesHold = true): boolean =>
-  dueAt !== undefined && now - dueAt > (leasesHold ? LOST_AFTER_MS : 0);
 
 async function sendPoll({ pipeline, node, attempt, notify }: JobRecord, poll: number, at: EpochMs, deps: ExecutorDeps) {
   const wait = Math.ceil(Math.max(0, at - nowOf(deps)) / 1000);

@@ -120,6 +120,12 @@ export interface JobLine extends JobKey {
   readonly phase?: Phase;
 }
 
+/** A line of a job that is not over, or whose end was not told. */
+export interface OpenLine extends JobLine {
+  /** The attempt as it is to be opened. */
+  readonly opens: JobRecord;
+}
+
 /**
  * The table `jobs`. Under `pipeline#node` the request and the attempts; under `pipeline#` the list of the pipeline's jobs: a
  * sparse index of those that are not over (so that the sweep finds them without a scan, and a look costs one write), and for
@@ -156,26 +162,31 @@ export class JobStore {
   }
 
   /**
-   * Opens an attempt: first the line by which the sweep finds it, then what it is, then the attempt.
+   * Opens an attempt: first what it is, then the line by which the sweep finds it, then the attempt. The line says all that the
+   * attempt does, so that anybody may go on from there.
    *
    * @returns undefined if somebody else has opened it
    */
   async open(job: JobRecord, request: JobRequest): Promise<JobRecord | undefined> {
-    const { path } = request;
-    await this.#table.put(lineItem(OPEN, job, { path, taskType: job.taskType, startedAt: job.createdAt }));
     await this.#table.put({
       pk: jobPk(job.pipeline, job.node),
       sk: REQUEST,
       request: request as unknown as JsonObject,
     });
-    const item = { ...fieldsOf(job), ...itemKey(job) } as Item;
-    return (await this.#table.put(item, [absent('attempt')])) ? job : undefined;
+    const { path } = request;
+    const line = { path, taskType: job.taskType, startedAt: job.createdAt, opens: job };
+    await this.#table.put(lineItem(OPEN, job, line));
+    return this.#openAttempt(job);
   }
 
-  /** Writes the line of an attempt again: it may have been forgotten while whoever opened the attempt slept in between. */
-  async list(job: JobRecord): Promise<void> {
-    const path = (await this.request(job.pipeline, job.node))?.path ?? [];
-    await this.#table.put(lineItem(OPEN, job, { path, taskType: job.taskType, startedAt: job.createdAt }));
+  /** Opens the attempt of a line whose writer may be gone. @returns undefined if somebody else has opened it */
+  openListed({ opens }: OpenLine): Promise<JobRecord | undefined> {
+    return this.#openAttempt(opens);
+  }
+
+  async #openAttempt(job: JobRecord): Promise<JobRecord | undefined> {
+    const item = { ...fieldsOf(job), ...itemKey(job) } as Item;
+    return (await this.#table.put(item, [absent('attempt')])) ? job : undefined;
   }
 
   /** Takes a job for one look. The message that holds it may take it again: it comes again only if its worker is gone. */
@@ -236,19 +247,15 @@ export class JobStore {
   }
 
   /** The jobs of a pipeline that are not over, or whose end was not told. */
-  async *unfinished(pipeline: string): AsyncGenerator<JobLine> {
-    for await (const page of this.#table.query(`${pipeline}#`, { from: OPEN, to: `${OPEN}~` })) yield* page.map(asLine);
+  async *unfinished(pipeline: string): AsyncGenerator<OpenLine> {
+    for await (const page of this.#table.query(`${pipeline}#`, { from: OPEN, to: `${OPEN}~` }))
+      yield* page.map((item) => asLine(item) as OpenLine);
   }
 
   /** Those that ended in the last ninety days, the newest first. */
   async *ended(pipeline: string): AsyncGenerator<JobLine> {
     const range = { from: ENDED, to: `${ENDED}~`, reverse: true };
     for await (const page of this.#table.query(`${pipeline}#`, range)) yield* page.map(asLine);
-  }
-
-  /** A line without its attempt: whoever wrote it was cut off before it counted. */
-  async forget(line: JobKey): Promise<void> {
-    await this.#table.delete(lineKey(OPEN, line));
   }
 
   async #update(key: JobKey, change: Change, condition: Condition): Promise<JobRecord | undefined> {

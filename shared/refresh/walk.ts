@@ -1,5 +1,4 @@
 import { errorFacts, IngestError } from '../core/errors.ts';
-import { isOverdue } from '../jobs/executor.ts';
 import { runOf } from '../nodes/plan.ts';
 import {
   allShardsDone,
@@ -73,10 +72,9 @@ export class Walk {
   /** Its end sends the node's message again, and has limits and a sweep of its own, which finds it by its line. */
   async #waitsForJob(node: string): Promise<boolean> {
     const job = await this.#deps.jobs.latest(this.#pipeline, node);
-    if (job === undefined || (job.status === 'DONE' && job.dueAt === undefined)) return false;
-    this.#leased += 1;
-    if (isOverdue(job, nowMs(this.#deps))) await this.#deps.jobs.list(job);
-    return true;
+    const isUnderWay = job !== undefined && (job.status !== 'DONE' || job.dueAt !== undefined);
+    if (isUnderWay) this.#leased += 1;
+    return isUnderWay;
   }
 
   async #node(message: ListObjectsMessage, kind?: PartitionKind): Promise<void> {

@@ -751,17 +751,47 @@ describe('sweeper', () => {
     expect(world.told).toMatchObject([{ phase: 'SUCCEEDED' }]);
   });
 
-  it('forgets a line whose attempt was never written', async () => {
+  it('opens an attempt that was never written, as its line says', async () => {
     const world = new ExecutorWorld();
+    world.service.state = () => DONE;
     await world.begin();
+    const opened = await world.job();
     world.waiting = [];
     await world.tables.jobs.delete({ pk: 'p#n', sk: 'attempt#000000' });
     await world.sweep();
-    expect(await Array.fromAsync(world.deps.jobs.unfinished('p'))).toHaveLength(1);
+    expect(await world.attempts()).toEqual([]);
 
     world.time.advance(minutes(6));
-    expect(await world.sweep()).toBe(0);
+    expect(await world.sweep()).toBe(1);
+    expect(await world.job()).toEqual(opened);
+    await world.work();
 
+    expect(world.told).toMatchObject([{ attempt: 0, phase: 'SUCCEEDED' }]);
+    expect(await Array.fromAsync(world.deps.jobs.unfinished('p'))).toEqual([]);
+  });
+
+  it('never loses sight of an attempt whose opener slept between its line and it', async () => {
+    const world = new ExecutorWorld();
+    const jobs = world.tables.jobs;
+    const put = jobs.put.bind(jobs);
+    jobs.put = async (item, condition) => {
+      if (String(item.sk).startsWith('attempt#')) {
+        jobs.put = put;
+        world.time.advance(minutes(6));
+        await world.sweep();
+      }
+      return put(item, condition);
+    };
+    await world.begin();
+    // Whoever slept goes on, and is gone before it sends a message; so is what the sweep sent.
+    world.waiting = [];
+    world.isWanted = false;
+    world.time.advance(minutes(6));
+
+    expect(await world.sweep()).toBe(1);
+    await world.work();
+
+    expect(await world.attempts()).toMatchObject([{ phase: 'ABORTED' }]);
     expect(await Array.fromAsync(world.deps.jobs.unfinished('p'))).toEqual([]);
   });
 });
