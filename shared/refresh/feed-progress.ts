@@ -2,7 +2,7 @@ import type { FeedProgress, Outstanding } from '../connectors/connector.ts';
 import type { ShardKey, ShardRecord } from '../nodes/store.ts';
 import type { PartitionRecord } from '../partitions/store.ts';
 import type { RefreshDeps } from './deps.ts';
-import { hasLanded, knownPosition } from './feed-view.ts';
+import { hasLanded, knownOfFeed } from './feed-view.ts';
 import { isWholeJob } from './job-children.ts';
 import type { NodeTask } from './node-task.ts';
 
@@ -19,11 +19,14 @@ export async function feedProgress(
   const outstanding: Outstanding[] = [];
   if (!node?.feed) return { outstanding };
   const ordered = [...shards.values()].sort((a, b) => a.shard - b.shard);
-  const landedPosition = knownPosition(node.feed, ordered, deps.sizes.feedShard) ?? node.landedPosition;
+  const { shown, position } = knownOfFeed(node.feed, ordered, deps.sizes.feedShard);
+  const landedPosition = position ?? node.landedPosition;
+  // What a newer generation has replaced is dropped by the next plan, however it ended.
+  const range = { from: shown.from, end: node.feed.end };
   for (const shard of ordered) {
     if (shard.digest !== undefined) continue;
     const key = { pipeline: pipeline.name, node: id, layout: shard.layout, shard: shard.shard };
-    outstanding.push(...(await outstandingIn(key, shard, node.feed.end, deps)));
+    outstanding.push(...(await outstandingIn(key, shard, range, deps)));
     if (outstanding.length >= OUTSTANDING_MAX) break;
   }
   return {
@@ -35,12 +38,13 @@ export async function feedProgress(
 async function outstandingIn(
   key: ShardKey,
   shard: ShardRecord,
-  end: number,
+  { from, end }: { readonly from: number; readonly end: number },
   deps: RefreshDeps,
 ): Promise<Outstanding[]> {
   const items: PartitionRecord[] = [];
   for await (const item of deps.partitions.all(key)) {
     if (
+      item.number! >= from &&
       item.number! < end &&
       !item.gone &&
       !item.givenUp &&

@@ -20,14 +20,12 @@ export function shownOfFeed(feed: FeedState, shards: readonly ShardRecord[], sha
 }
 
 /**
- * The cursor up to which all has landed, as far as the shards knew when they were looked at last; a plan that is not carried out
- * yet takes nothing of it back.
+ * What has landed as far as the shards knew when they were looked at last; a plan that is not carried out yet takes nothing of it
+ * back.
  */
-export const knownPosition = (
-  feed: FeedState,
-  shards: readonly ShardRecord[],
-  shardSize: number,
-): JsonValue | undefined => viewOf(feed, shards, shardSize, notKnownIn).position;
+export function knownOfFeed(feed: FeedState, shards: readonly ShardRecord[], shardSize: number): FeedView {
+  return viewOf(feed, shards, shardSize, notKnownIn);
+}
 
 function viewOf(
   feed: FeedState,

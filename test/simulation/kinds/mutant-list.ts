@@ -19,7 +19,7 @@ export const KIND_MUTANTS: readonly KindMutant[] = [
     name: 'watermark of the node though its shards know more',
     kind: 'jobs',
     file: 'refresh/feed-progress.ts',
-    line: 'knownPosition(node.feed, ordered, deps.sizes.feedShard) ?? node.landedPosition',
+    line: 'position ?? node.landedPosition',
     becomes: 'node.landedPosition',
   },
   {
