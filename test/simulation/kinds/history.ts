@@ -297,9 +297,10 @@ export class KindHistory {
 
   /** Where nothing has changed a further refresh lands nothing, and sinks get nothing. */
   async #unchanged(): Promise<void> {
-    // What this one still tidies up is no change of what is shown; nor is what was too young to be told from a later change.
+    // What this one still tidies up is no change of what is shown; nor is what was too young to be told from a later change. One
+    // that fails may have come upon a change that what is shown did not tell: an empty table that was loaded anew.
     this.#functions.passTime(60_000);
-    await this.#quietRefresh();
+    await this.#catchUp();
     const landings = this.#oracle.landings;
     const sent = this.#queues.sent['read-bytes'];
     const received = this.#sinks.received();
