@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 /** By name, the command that a peer's tests run; they find its path in LANDFALL_PEER_<NAME>. */
 const PEERS = {
+  avro: 'python',
   dap: 'dap',
   dis: 'python',
   flyte: 'python',
