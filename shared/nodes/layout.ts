@@ -40,16 +40,19 @@ export function shardsFor(children: number, perShard: number): number {
 /**
  * The layout a listing of so many children needs: the present one unless it is four times too small. A node that holds
  * nothing yet takes the right one at once.
+ *
+ * @param hasShards in the present layout; one that was begun holds what was copied to it, also if none of it was planned
  */
 export function layoutFor(
   children: number,
   present: Layout,
-  holdsItems: boolean,
+  hasShards: boolean,
   perShard: number,
   newId: () => string,
 ): Layout {
   const shards = shardsFor(children, perShard);
   if (shards <= present.shards) return present;
+  const holdsItems = hasShards || present.from !== undefined;
   if (!holdsItems) return { shards, id: newId() };
   if (shards < present.shards * GROWTH) return present;
   return { shards, id: newId(), from: { shards: present.shards, id: present.id } };

@@ -72,6 +72,17 @@ describe('layoutFor', () => {
     expect(layoutFor(children, present, holds, 1000, newId)).toEqual(expected);
   });
 
+  it('copies on what was copied to a layout of which nothing was planned', () => {
+    const begun = { shards: 4, id: 'begun', from: { shards: 1, id: 'old' } };
+
+    expect(layoutFor(8000, begun, false, 1000, newId)).toBe(begun);
+    expect(layoutFor(8001, begun, false, 1000, newId)).toEqual({
+      shards: 16,
+      id: 'new',
+      from: { shards: 4, id: 'begun' },
+    });
+  });
+
   it('begins with one shard', () => {
     expect(layoutFor(0, FIRST_LAYOUT, false, 1000, newId)).toBe(FIRST_LAYOUT);
   });
