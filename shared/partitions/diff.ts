@@ -35,7 +35,7 @@ export interface Diff<L extends ListedChild> {
   readonly children: readonly { readonly listed: L; readonly item?: PartitionRecord; readonly anew: boolean }[];
 }
 
-/** `delete` what was marked gone before, `drop` what is there unmarked; the others mark, or take a mark away. */
+/** `delete` what was removed, `drop` what is there unmarked; the others mark, or take a mark away. */
 export type Settling = 'gone' | 'delete' | 'drop' | 'unmark' | 'keep';
 
 /** A mark whose plan has completed was carried out: the item is as good as deleted. */
@@ -94,9 +94,10 @@ function dueReason(child: ListedChild, item: PartitionRecord, context: DiffConte
   return child.fingerprint === '' && context.emptyFingerprintChanges ? 'CHANGED' : undefined;
 }
 
-function unlistedAction(item: PartitionRecord, { unlisted }: DiffContext): Settling | undefined {
-  if (item.gone) return 'delete';
+function unlistedAction(item: PartitionRecord, { unlisted, carried }: DiffContext): Settling | undefined {
   if (item.aside === 'tombstone') return undefined;
+  if (wasRemoved(item, carried)) return 'delete';
+  // A mark that was not carried out is made anew: a slower planner may put its own on it at any time, and that does not count.
   // What never landed has nothing to be kept.
   const keeps = unlisted === 'keep' && (item.kind !== 'leaf' || item.landed !== undefined);
   if (!keeps) return 'gone';

@@ -137,8 +137,14 @@ describe('what is listed no more', () => {
   it.each<[string, PartitionRecord, Partial<DiffContext>, string | undefined]>([
     ['REMOVED: marked gone first', item('a', landed()), {}, 'gone'],
     ['a folder too', item('a', { child: 'n1' }, 'folder'), {}, 'gone'],
-    ['deleted if it was marked before', item('a', { gone: true }), {}, 'delete'],
-    ['deleted also where that plan was not carried out', item('a', { gone: true, plan: LATER }), {}, 'delete'],
+    ['deleted if it was removed', item('a', { gone: true }), {}, 'delete'],
+    [
+      'marked anew where that plan was not carried out',
+      item('a', { gone: true, plan: LATER, ...landed() }),
+      {},
+      'gone',
+    ],
+    ['kept under upsert also then', item('a', { gone: true, plan: LATER, ...landed() }), { unlisted: 'keep' }, 'keep'],
     ['left alone as a tombstone', item('a', { aside: 'tombstone' }), {}, undefined],
     ['KEPT under upsert', item('a', landed()), { unlisted: 'keep' }, 'keep'],
     ['left alone if it is kept already', item('a', { aside: 'kept', ...landed() }), { unlisted: 'keep' }, undefined],
