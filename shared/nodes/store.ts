@@ -261,15 +261,20 @@ export class NodeStore {
     return item && asShard(item);
   }
 
-  /** A shard takes a plan; if the listing does not agree with it, it also loses its digest before an item is touched. */
-  takePlan(key: ShardKey, plan: Plan, agrees: boolean): Promise<ShardRecord | undefined> {
+  /**
+   * A shard takes a plan; if the listing does not agree with it, it also loses its digest before an item is touched.
+   *
+   * @param agreed the digest in which they agree: if the shard has it no more, what its items hold is not what was listed
+   */
+  takePlan(key: ShardKey, plan: Plan, agreed?: Digest): Promise<ShardRecord | undefined> {
+    const agrees = agreed !== undefined;
     return this.#updateShard(
       key,
       {
         set: attributes({ layout: key.layout, shard: key.shard, plan, ...(agrees ? {} : { diffed: plan }) }),
         remove: ['total', 'totalKnown', 'done', 'retaken', ...(agrees ? [] : ['digest'])],
       },
-      [anyOf(absent('plan'), below('plan', plan))],
+      [anyOf(absent('plan'), below('plan', plan)), ...(agrees ? [equals('digest', agreed)] : [])],
     );
   }
 

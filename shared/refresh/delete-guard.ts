@@ -28,7 +28,7 @@ export async function guardRemoval(
   if (pipeline.deleteGuard === 'off' || pipeline.strategy === 'upsert') return;
   const standing = sum([...shards.values()].map(({ totals }) => totals.partitions));
   if (standing === 0) return;
-  const changed = new Set(changes.filter(({ agrees }) => !agrees).map(({ shard }) => shard));
+  const changed = new Set(changes.filter(({ agreed }) => agreed === undefined).map(({ shard }) => shard));
   const suspect = [...shards.values()].filter((shard) => isChanged(shard, task, layout, changed));
   // Usually few shards change, and then not even all they hold would be too much.
   if (listing.total > 0 && !isTooMuch(sum(suspect.map(({ totals }) => totals.partitions)), standing)) return;

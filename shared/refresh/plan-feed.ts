@@ -139,7 +139,7 @@ async function planFeedShard(
   keep: Kept,
   deps: RefreshDeps,
 ): Promise<{ readonly reads: readonly OutgoingMessage[]; readonly lists: readonly OutgoingMessage[] }> {
-  const shard = await deps.nodes.takePlan(key, plan, false);
+  const shard = await deps.nodes.takePlan(key, plan);
   if (!shard) throw new PlanSupersededError();
   const items: PartitionRecord[] = [];
   for await (const item of deps.partitions.all(key)) items.push(item);

@@ -1,5 +1,6 @@
 import { forEachLimit } from '../core/concurrency.ts';
 import type { Listing } from '../listing/listing.ts';
+import type { Digest } from '../nodes/digest.ts';
 import { FIRST_LAYOUT, type Layout, layoutFor } from '../nodes/layout.ts';
 import { type Plan, planOf } from '../nodes/plan.ts';
 import type { ListingLease, NodeRecord, ShardKey, ShardRecord } from '../nodes/store.ts';
@@ -46,8 +47,7 @@ export async function planFolder(
   const changes = await compare(listing, layout, stored, force);
   await guardRemoval(task, listing, layout, changes, deps);
 
-  if (changes.every(({ agrees, nodes }) => agrees && nodes === 0) && (await openUnchanged(task, layout, deps)))
-    return undefined;
+  if (!changes.some(isDue) && (await openUnchanged(task, layout, deps))) return undefined;
   if (layout !== present && node) await replaceLayout(task, present, layout, deps);
   const plan = await open(task, listing, layout, lease, deps);
   if (!plan) return undefined;
@@ -81,11 +81,18 @@ export async function planShards(
   await forEachLimit(progress.left, SHARDS_AT_ONCE, async (change) => {
     if (outOfTime()) return;
     const key: ShardKey = { pipeline: task.pipeline.name, node: task.id, layout: layout.id, shard: change.shard };
-    const only = change.agrees ? 'nodes' : 'all';
-    const { children, duplicates } = await listing.children(change.shard, layout.shards, only);
-    if (duplicates > 0) await warnOfDuplicates(task, duplicates, deps);
-    const force = forcing(task.active, task.identity.path);
-    if (await planShard(task, key, plan, children, change.agrees, force, deps)) waitsFor.add(change.shard);
+    const planned = async (agreed?: Digest) => {
+      const only = agreed === undefined ? 'all' : 'nodes';
+      const { children, duplicates } = await listing.children(change.shard, layout.shards, only);
+      if (duplicates > 0) await warnOfDuplicates(task, duplicates, deps);
+      const force = forcing(task.active, task.identity.path);
+      return planShard(task, key, plan, children, agreed, force, deps);
+    };
+    const { agreed } = change;
+    // A planner of the plan before may still have been at work after its shards were read.
+    const isPlanned = (agreed !== undefined && (await planned(agreed))) || (await planned());
+    if (!isPlanned) throw new PlanSupersededError();
+    waitsFor.add(change.shard);
     left.delete(change.shard);
   });
   if (left.size > 0)

@@ -4,6 +4,7 @@ import type { JsonObject } from '../core/json.ts';
 import { type Garbage, writeGarbage } from '../landing/garbage.ts';
 import { renderKey } from '../landing/key-template.ts';
 import { type ListingChild, metadataIdOf } from '../listing/listing.ts';
+import type { Digest } from '../nodes/digest.ts';
 import type { Plan } from '../nodes/plan.ts';
 import {
   attributes,
@@ -33,20 +34,22 @@ export const WRITES_AT_ONCE = 32;
  * only then are its items read and marked; then it gets its total; then its messages go out.
  *
  * @param listed the shard's children by sort key; only its child nodes if the shard agrees
- * @returns whether the node has to wait for it
- * @throws {PlanSupersededError} a newer plan is there
+ * @param agreed the digest in which the shard agrees with its listing
+ * @returns false if a newer plan is there, or the shard has lost that digest
+ * @throws {PlanSupersededError} a newer plan has come meanwhile
  */
 export async function planShard(
   task: NodeTask,
   key: ShardKey,
   plan: Plan,
   listed: ReadonlyMap<string, ListingChild>,
-  agrees: boolean,
+  agreed: Digest | undefined,
   force: Forcing,
   deps: RefreshDeps,
 ): Promise<boolean> {
-  const shard = await deps.nodes.takePlan(key, plan, agrees);
-  if (!shard) throw new PlanSupersededError();
+  const shard = await deps.nodes.takePlan(key, plan, agreed);
+  if (!shard) return false;
+  const agrees = agreed !== undefined;
   const items = await itemsOf(key, agrees, deps);
   const { pipeline, run } = task;
   const diff = diffShard(items, listed, {

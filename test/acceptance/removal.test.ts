@@ -20,6 +20,24 @@ async function tombstonesOf(world: World) {
   return entries.flat().filter(({ kind }) => kind === 'tombstone');
 }
 
+/** A function that can be held before its next call. */
+function heldPlanner(world: World, step: string) {
+  const process = world.process(step);
+  const held = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<void>();
+  return {
+    process,
+    isHeld: held.promise,
+    hold: () => {
+      process.turn = () => {
+        held.resolve();
+        return released.promise;
+      };
+    },
+    goOn: released.resolve,
+  };
+}
+
 describe('removal', () => {
   it('of a prefix takes its whole subtree', async () => {
     const world = newWorld();
@@ -185,6 +203,75 @@ describe('removal', () => {
     world.source.leaf('a', 'v2');
     expect((await world.refresh()).ran?.landed).toEqual({ CHANGED: 1 });
     expect((await world.contents()).get('a')).toBe('a@v2');
+  });
+});
+
+describe('removal, where several functions plan one listing', () => {
+  it('comes about whichever of them marks last what is gone', async () => {
+    const world = newWorld();
+    world.source.leaf('a', 'v1').leaf('b', 'v1');
+    await world.refresh();
+    world.source.remove('a');
+    await world.start();
+    const { queue, message } = (await world.receive())!;
+    const planners = new Map(['first', 'second', 'third'].map((step) => [step, heldPlanner(world, step)]));
+    world.faults = ({ step, port, method }) => {
+      if (port === 'partitions' && method === 'query') planners.get(step)?.hold();
+      return undefined;
+    };
+    const plans = async (step: string) => {
+      const { process, isHeld } = planners.get(step)!;
+      const done = world.invoke(queue, [{ ...message, messageId: step }], process);
+      await isHeld;
+      return async () => {
+        planners.get(step)!.goOn();
+        await done;
+      };
+    };
+
+    const first = await plans('first');
+    const second = await plans('second');
+    await first();
+    const third = await plans('third');
+    await second();
+    await third();
+    world.faults = () => undefined;
+    await world.work();
+
+    expect(await world.contents()).toEqual(world.source.contents());
+    expect((await world.flat()).removed).toEqual(['a']);
+  });
+
+  it('takes nothing that the newer listing has again', async () => {
+    const world = newWorld();
+    world.source.leaf('a', 'v1').leaf('x/b', 'v1');
+    await world.refresh();
+    world.source.remove('a');
+    await world.start();
+    const { queue, message } = (await world.receive())!;
+    const slow = heldPlanner(world, 'slow');
+    const quick = heldPlanner(world, 'quick');
+    world.faults = ({ step, port, method }) => {
+      // The slow one has opened its plan; the quick one has read the node and its shards.
+      if (port === 'nodes' && method === (step === 'slow' ? 'update' : 'query'))
+        (step === 'slow' ? slow : quick).hold();
+      return undefined;
+    };
+
+    const slowDone = world.invoke(queue, [message], slow.process);
+    await slow.isHeld;
+    const quickDone = world.invoke(queue, [{ ...message, messageId: 'again' }], quick.process);
+    await quick.isHeld;
+    world.faults = () => undefined;
+    slow.goOn();
+    await slowDone;
+    world.source.leaf('a', 'v1');
+    quick.goOn();
+    await quickDone;
+    await world.work();
+
+    expect(world.source.reads).toEqual(['a', 'x/b']);
+    expect(await world.contents()).toEqual(world.source.contents());
   });
 });
 

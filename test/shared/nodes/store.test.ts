@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { addMs, type EpochMs, minutes } from '../../../shared/core/units.ts';
+import type { Digest } from '../../../shared/nodes/digest.ts';
 import { type Plan, planOf } from '../../../shared/nodes/plan.ts';
 import { allShardsDone, groupMember, groupOf, isComplete, NodeStore } from '../../../shared/nodes/store.ts';
 import { SqliteDatabase } from '../../../shared/sqlite/database.ts';
@@ -38,22 +39,31 @@ describe('a plan', () => {
   });
 
   it('is taken by a shard once; older ones are refused', async () => {
-    expect(await store.takePlan(KEY, SECOND, false)).toMatchObject({ plan: SECOND, diffed: SECOND });
-    expect(await store.takePlan(KEY, SECOND, false)).toBeUndefined();
-    expect(await store.takePlan(KEY, FIRST, false)).toBeUndefined();
+    expect(await store.takePlan(KEY, SECOND)).toMatchObject({ plan: SECOND, diffed: SECOND });
+    expect(await store.takePlan(KEY, SECOND)).toBeUndefined();
+    expect(await store.takePlan(KEY, FIRST)).toBeUndefined();
   });
 
   it('drops the digest of a shard that disagrees, and keeps it where it agrees', async () => {
-    await store.takePlan(KEY, FIRST, false);
+    await store.takePlan(KEY, FIRST);
     await store.changeShardInPlan(KEY, FIRST, { set: { digest: 'd' } });
-    expect(await store.takePlan(KEY, SECOND, true)).toMatchObject({ digest: 'd', diffed: FIRST });
-    expect((await store.takePlan(KEY, planOf(2, 1), false))!.digest).toBeUndefined();
+    expect(await store.takePlan(KEY, SECOND, 'd' as Digest)).toMatchObject({ digest: 'd', diffed: FIRST });
+    expect((await store.takePlan(KEY, planOf(2, 1)))!.digest).toBeUndefined();
+  });
+
+  it('agrees with no shard that another plan has taken since it was read', async () => {
+    await store.takePlan(KEY, FIRST);
+    await store.changeShardInPlan(KEY, FIRST, { set: { digest: 'd' } });
+    await store.takePlan(KEY, SECOND);
+
+    expect(await store.takePlan(KEY, planOf(2, 1), 'd' as Digest)).toBeUndefined();
+    expect(await store.takePlan(KEY, planOf(2, 1))).toMatchObject({ diffed: planOf(2, 1) });
   });
 });
 
 describe('completion', () => {
   it('no set is complete before its total is there', async () => {
-    await store.takePlan(KEY, FIRST, false);
+    await store.takePlan(KEY, FIRST);
     const early = await store.memberDone(KEY, FIRST, groupMember(0));
     expect(isComplete(early!)).toBe(false);
 
@@ -62,20 +72,20 @@ describe('completion', () => {
   });
 
   it('a total of nothing is complete at once', async () => {
-    await store.takePlan(KEY, FIRST, false);
+    await store.takePlan(KEY, FIRST);
 
     expect(isComplete((await store.totalIs(KEY, FIRST, []))!)).toBe(true);
   });
 
   it('members of another plan do not count', async () => {
-    await store.takePlan(KEY, FIRST, false);
-    await store.takePlan(KEY, SECOND, false);
+    await store.takePlan(KEY, FIRST);
+    await store.takePlan(KEY, SECOND);
 
     expect(await store.memberDone(KEY, FIRST, 'g0')).toBeUndefined();
   });
 
   it('of two completions the one that read later wins', async () => {
-    await store.takePlan(KEY, FIRST, false);
+    await store.takePlan(KEY, FIRST);
     expect(await store.changeShardInPlan(KEY, FIRST, { set: { builds: 1, part: 'one' } }, 0)).toBeDefined();
     expect(await store.changeShardInPlan(KEY, FIRST, { set: { builds: 1, part: 'old' } }, 0)).toBeUndefined();
     expect(await store.changeShardInPlan(KEY, FIRST, { set: { builds: 2, part: 'two' } }, 1)).toMatchObject({
@@ -84,7 +94,7 @@ describe('completion', () => {
   });
 
   it('a child tells the latest run in which it changed, whatever comes late', async () => {
-    await store.takePlan(KEY, FIRST, false);
+    await store.takePlan(KEY, FIRST);
     await store.childDone(KEY, FIRST, 'a', 5);
 
     expect(await store.childDone(KEY, FIRST, 'b', 3)).toMatchObject({ childChanged: 5, done: new Set(['a', 'b']) });
