@@ -63,7 +63,7 @@ export async function redrive(
 
 /**
  * Gives up partitions of a feed that hold back what follows them. They are not tried again, and the manifest goes on behind
- * them from the next refresh.
+ * them from the next refresh. Of what has landed, and was to be read again, only that is given up: it stands, and may be forced.
  *
  * @returns how many were given up
  */
@@ -85,7 +85,7 @@ export async function giveUp(pipeline: string, paths: readonly string[], deps: R
       ...(item.take === undefined ? {} : { take: item.take }),
     };
     const change = {
-      set: { givenUp: true },
+      set: item.landed ? {} : { givenUp: true },
       remove: ['due', 'reason', 'failed', 'take', 'lost', 'attempts', 'progress'],
     };
     if (await deps.partitions.changeIfDue(key, claim, change)) given += 1;

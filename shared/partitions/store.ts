@@ -72,6 +72,7 @@ export interface PartitionRecord {
   readonly plannedAt?: EpochMs;
   /** The cursor that covers this partition and all before it. */
   readonly position?: JsonValue;
+  /** It has not landed, and will not. */
   readonly givenUp?: boolean;
 }
 

@@ -254,6 +254,23 @@ describe('a gap', () => {
     expect((await world.refresh()).state).toBe('SUCCEEDED');
   });
 
+  it('stands as it had landed where only its reading again is given up', async () => {
+    const world = aFeed({ failurePolicy: 'partition' });
+    add(world, 0, 2);
+    await world.refresh();
+    failsAt(world, '0');
+    await world.refresh({ force: 'all' });
+
+    expect(await giveUp(PIPELINE, ['f/0'], world.deps())).toBe(1);
+    failsAt(world);
+    expect(await world.refresh()).toMatchObject({ state: 'SUCCEEDED', ran: { landed: {} } });
+    expect(await shown(world)).toEqual(['0', '1']);
+    const run = await world.refresh({ force: ['f/0'] });
+
+    expect(run).toMatchObject({ state: 'SUCCEEDED', ran: { landed: { FORCED: 1 } } });
+    expect(await shown(world)).toEqual(['0', '1']);
+  });
+
   it('leaves nothing of what was read of it', async () => {
     const world = aFeed({ sizes: { segmentBytes: 100 } });
     world.source.leaf('f/0', 'v0', {

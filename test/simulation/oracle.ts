@@ -128,7 +128,7 @@ export class Oracle implements ObjectWatch {
     if (before?.givenUp && after.landed && !before.landed)
       throw new Violation(`1: ${after.name} landed although it was given up`);
     if (before?.due === undefined || after.due !== undefined || before.plan !== after.plan) return;
-    if (after.landed === undefined || after.givenUp) return;
+    if (after.landed === undefined || after.landed === before.landed) return;
     const [, node] = after.pk.split('#');
     const landing = `${node} ${after.sk} ${after.plan}`;
     if (this.#landings.has(landing)) throw new Violation(`1: ${after.name} landed twice in plan ${after.plan}`);
