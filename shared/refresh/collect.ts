@@ -1,7 +1,7 @@
 import { hours } from '../core/units.ts';
 import { type Garbage, readGarbage, writeGarbage } from '../landing/garbage.ts';
 import { garbagePrefix, latestKey, runOfGarbageKey } from '../landing/keys.ts';
-import { readLatest, readPart } from '../landing/manifest.ts';
+import { readLatest, readNodeManifest, readPart } from '../landing/manifest.ts';
 import { shardOf, slotOf } from '../nodes/layout.ts';
 import { runOf } from '../nodes/plan.ts';
 import type { NodeRecord, ShardKey, ShardRecord } from '../nodes/store.ts';
@@ -101,6 +101,8 @@ class Collector {
       case 'node': {
         const { named, changedIn } = await this.#isNamed(garbage);
         if (named) return;
+        if (garbage.parent === '' && (await this.#isPublished(garbage.node)))
+          return this.#putOff(this.#upTo + 1, garbage);
         const remove = () => this.removeNode(garbage.node, garbage.keepsObjects === true);
         return this.#unlessLater(garbage, garbage.parent, changedIn, remove);
       }
@@ -250,6 +252,13 @@ class Collector {
     const active = await this.#deps.runs.active(this.#pipeline);
     // A root that was replaced: nobody knows by which run, so by the last one.
     return { named: active?.root === node, changedIn: above ? changedIn : parent === '' ? (active?.number ?? 0) : 0 };
+  }
+
+  /** Does `latest.json` show this root? One that was replaced is shown until a run of the new one has published. */
+  async #isPublished(root: string): Promise<boolean> {
+    const { objects } = this.#deps;
+    const published = await readLatest(objects, latestKey(this.#pipeline));
+    return published !== undefined && (await readNodeManifest(objects, published.latest.manifest)).node === root;
   }
 
   /** Has the job's new node landed, so that the one before is not shown any more? */

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { hours, minutes } from '../../shared/core/units.ts';
 import { readNodeManifest, readPart } from '../../shared/landing/manifest.ts';
+import { resetPipeline } from '../../shared/operations/control.ts';
 import { isUpload, once } from '../support/faults.ts';
-import { newWorld, type World } from '../support/world.ts';
+import { newWorld, PIPELINE, type World } from '../support/world.ts';
 
 const leaves = (world: World, folder: string, count: number) => {
   for (let at = 0; at < count; at++) world.source.leaf(`${folder}leaf-${at}`, 'v1');
@@ -401,6 +402,29 @@ describe('garbage', () => {
 
     expect(world.objects.keys()).toEqual(left);
     expect(await world.contents()).toEqual(world.source.contents());
+  });
+
+  it('what a reset leaves behind is shown until the next run, also where an earlier reset was cut off', async () => {
+    const world = newWorld();
+    world.source.leaf('a', 'v1');
+    await world.refresh();
+    const cut = world.process('reset');
+    world.faults = ({ step, port, writes }) =>
+      step === 'reset' && port === 'runs' && writes ? 'kill before' : undefined;
+    await Promise.race([resetPipeline(PIPELINE, world.deps(cut)), cut.death]);
+    world.faults = () => undefined;
+    world.source.leaf('b', 'v1');
+    await world.refresh();
+
+    expect(await resetPipeline(PIPELINE, world.deps())).toBe(true);
+    await collected(world);
+    expect(await world.contents()).toEqual(world.source.contents());
+    await world.refresh();
+    await collected(world);
+
+    expect(cut.dead).toBe(true);
+    const { partitions } = await world.flat();
+    expect(world.objects.keys('p/data/')).toEqual(partitions.flatMap(({ objects }) => objects.map(({ key }) => key)));
   });
 
   it('a take that begins while a newer plan marks its partition leaves nothing behind', async () => {
