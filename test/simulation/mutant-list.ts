@@ -114,6 +114,18 @@ export const MUTANTS: readonly Mutant[] = [
     becomes: "if (!keeps) return 'delete';",
   },
   {
+    name: 'mark that was not carried out deleted, not made anew',
+    file: 'partitions/diff.ts',
+    line: "if (wasRemoved(item, carried)) return 'delete';",
+    becomes: "if (item.gone) return 'delete';",
+  },
+  {
+    name: 'shard agrees though a slower planner has taken it since',
+    file: 'nodes/store.ts',
+    line: "...(agrees ? [equals('digest', agreed)] : [])",
+    becomes: '',
+  },
+  {
     name: 'a mark brings back what was deleted',
     file: 'partitions/store.ts',
     line: "marked, [atMost('plan', plan)]);",
@@ -241,6 +253,12 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'operations/control.ts',
     line: 'await writeGarbage(deps.objects, pipeline, run, await orphansOfMarks(key, [item], GIVEN_UP, deps));',
     becomes: '',
+  },
+  {
+    name: 'given up although it had landed',
+    file: 'operations/control.ts',
+    line: 'set: item.landed ? {} : { givenUp: true },',
+    becomes: 'set: { givenUp: true },',
   },
   {
     name: 'long read gone on with in another plan without a fingerprint',
