@@ -2,7 +2,7 @@ import type { FeedProgress, Outstanding } from '../connectors/connector.ts';
 import type { ShardKey, ShardRecord } from '../nodes/store.ts';
 import type { PartitionRecord } from '../partitions/store.ts';
 import type { RefreshDeps } from './deps.ts';
-import { hasLanded, knownOfFeed } from './feed-view.ts';
+import { hasLanded, shownOfFeed } from './feed-view.ts';
 import { isWholeJob } from './job-children.ts';
 import type { NodeTask } from './node-task.ts';
 
@@ -19,7 +19,7 @@ export async function feedProgress(
   const outstanding: Outstanding[] = [];
   if (!node?.feed) return { outstanding };
   const ordered = [...shards.values()].sort((a, b) => a.shard - b.shard);
-  const { shown, position } = knownOfFeed(node.feed, ordered, deps.sizes.feedShard);
+  const { shown, position } = shownOfFeed(node.feed, ordered, deps.sizes.feedShard);
   const landedPosition = position ?? node.landedPosition;
   // What a newer generation has replaced is dropped by the next plan, however it ended.
   const range = { from: shown.from, end: node.feed.end };

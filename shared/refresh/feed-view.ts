@@ -13,27 +13,11 @@ export interface FeedView {
 
 /**
  * What a feed shows. A new generation replaces the older ones once all that the plan which opened it brought has landed; until
- * then the newest of those that had is shown.
+ * then the newest of those that had is shown. Told from what the shards knew when their parts were built: a plan that is not
+ * carried out yet takes nothing of it back, whoever left it there.
  */
 export function shownOfFeed(feed: FeedState, shards: readonly ShardRecord[], shardSize: number): FeedView {
-  return viewOf(feed, shards, shardSize, missingIn);
-}
-
-/**
- * What has landed as far as the shards knew when they were looked at last; a plan that is not carried out yet takes nothing of it
- * back.
- */
-export function knownOfFeed(feed: FeedState, shards: readonly ShardRecord[], shardSize: number): FeedView {
-  return viewOf(feed, shards, shardSize, notKnownIn);
-}
-
-function viewOf(
-  feed: FeedState,
-  shards: readonly ShardRecord[],
-  shardSize: number,
-  lackedBy: typeof missingIn,
-): FeedView {
-  const missing = shards.flatMap((shard) => lackedBy(shard, feed, shardSize)).sort((a, b) => a - b);
+  const missing = shards.flatMap((shard) => missingIn(shard, feed, shardSize)).sort((a, b) => a - b);
   const landedTo = (from: number): number => missing.find((number) => number >= from) ?? feed.end;
   const newest = feed.generations.at(-1);
   const shown =
@@ -45,18 +29,12 @@ function viewOf(
   return { shown: { from: shown.from, to }, ...(position === undefined ? {} : { position }) };
 }
 
-/** Of a shard with a plan that was not carried out nobody has told yet what is missing, so all of it may be. */
-function missingIn(shard: ShardRecord, feed: FeedState, shardSize: number): readonly number[] {
-  if (shard.diffed === shard.carried) return shard.feed?.missing ?? [];
-  const first = shard.shard * shardSize;
-  return Array.from({ length: Math.max(0, Math.min(shardSize, feed.end - first)) }, (_, at) => first + at);
-}
-
 /** Whether a shard has found that a number had landed, when it was looked at last. */
 export const hasLanded = ({ feed }: ShardRecord, number: number): boolean =>
   feed !== undefined && number < (feed.end ?? 0) && !feed.missing.includes(number);
 
-function notKnownIn(shard: ShardRecord, { end }: FeedState, shardSize: number): readonly number[] {
+/** Numbers that had not landed when the shard was looked at last, or that came later: nobody has told yet what became of those. */
+function missingIn(shard: ShardRecord, { end }: FeedState, shardSize: number): readonly number[] {
   const { missing = [], end: lookedTo = 0 } = shard.feed ?? {};
   const from = Math.max(shard.shard * shardSize, lookedTo);
   const to = Math.min((shard.shard + 1) * shardSize, end);

@@ -146,6 +146,50 @@ describe('a feed', () => {
     expect(await shown(world)).toEqual([]);
   });
 
+  it('shows what it showed also where a planner was cut off that had taken its shard meanwhile', async () => {
+    const world = aFeed({ failurePolicy: 'partition' });
+    add(world, 0, 3);
+    await world.refresh();
+    world.source.onListing = ({ path }) => {
+      if (path === 'f') throw new Error('not today');
+    };
+    await world.refresh();
+    world.source.onListing = () => {};
+    add(world, 3, 4);
+    await world.start();
+    await world.step();
+    const { queue, message } = (await world.receive())!;
+    const slow = world.process('slow');
+    const quick = world.process('quick');
+    const opened = Promise.withResolvers<void>();
+    const looked = Promise.withResolvers<void>();
+    world.faults = ({ step, port, method, args }) => {
+      const { set } = (args[1] ?? {}) as { set?: { state?: string; diffed?: string } };
+      if (step === 'slow' && set?.state === 'PLANNED')
+        slow.turn = () => {
+          opened.resolve();
+          return looked.promise;
+        };
+      if (step === 'quick' && port === 'nodes' && method === 'query') {
+        quick.turn = async () => {
+          quick.turn = async () => {};
+          world.source.remove('f/3');
+          looked.resolve();
+          await slowDone;
+        };
+      }
+      return step === 'slow' && set?.diffed ? 'kill after' : undefined;
+    };
+    const slowDone = world.invoke(queue, [message], slow);
+    await opened.promise;
+    await world.invoke(queue, [{ ...message, messageId: 'again' }], quick);
+    world.faults = () => undefined;
+    await world.work();
+
+    expect(await slowDone).toBe('killed');
+    expect(await shown(world)).toEqual(['0', '1', '2']);
+  });
+
   it('an empty one succeeds', async () => {
     const world = aFeed();
 

@@ -164,8 +164,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'generation replaced before it has landed',
     file: 'refresh/feed-view.ts',
-    line: 'if (shard.diffed === shard.carried)',
-    becomes: 'if (shard)',
+    line: 'length: Math.max(0, to - from)',
+    becomes: 'length: 0',
   },
   {
     name: 'failure that a feed does not forget',

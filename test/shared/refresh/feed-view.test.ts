@@ -4,7 +4,10 @@ import { feedShardOf, shownOfFeed } from '../../../shared/refresh/feed-view.ts';
 
 const SIZE = 4;
 const shards = (...feeds: (Partial<FeedShard> | undefined)[]) =>
-  feeds.map((feed, shard) => ({ shard, feed: { missing: [], ...feed } })) as unknown as ShardRecord[];
+  feeds.map((feed, shard) => ({
+    shard,
+    ...(feed ? { feed: { missing: [], end: 100, ...feed } } : {}),
+  })) as unknown as ShardRecord[];
 const feed = (end: number, ...generations: [id: string, from: number, openedTo: number][]): FeedState => ({
   end,
   generations: generations.map(([id, from, openedTo]) => ({ id, from, openedTo })),
@@ -41,6 +44,13 @@ describe('shownOfFeed', () => {
       feed(8, ['a', 0, 5], ['b', 5, 8]),
       shards({ missing: [1] }, {}),
       [5, 8],
+    ],
+    ['nothing that came since its shard was looked at', feed(8, ['', 0, 6]), shards({}, { end: 6 }), [0, 6]],
+    [
+      'the old one while nobody has looked at the new one',
+      feed(8, ['a', 0, 5], ['b', 5, 8]),
+      shards({ end: 4 }, undefined),
+      [0, 4],
     ],
   ])('%s', (_what, state, held, [from, to]) => {
     expect(shownOfFeed(state, held, SIZE).shown).toEqual({ from, to });
