@@ -1,4 +1,5 @@
 import { sha256Hex } from '../core/ids.ts';
+import type { Plan } from '../nodes/plan.ts';
 import { garbageKey } from './keys.ts';
 import type { Objects } from './objects.ts';
 import { readObjects } from './stored-json.ts';
@@ -30,7 +31,14 @@ export type GarbageLine =
       readonly ofJob?: boolean;
     }
   /** The table items of a layout that a node does not use. */
-  | { readonly kind: 'layout'; readonly node: string; readonly layout: string; readonly shards: number };
+  | {
+      readonly kind: 'layout';
+      readonly node: string;
+      readonly layout: string;
+      readonly shards: number;
+      /** The node's plan when another layout replaced it. */
+      readonly plan?: Plan;
+    };
 
 /** Puts a list of garbage where the sweep finds it. Named by its content: repeated, it is one list. */
 export async function writeGarbage(

@@ -3,7 +3,7 @@ import { type Garbage, readGarbage, writeGarbage } from '../landing/garbage.ts';
 import { garbagePrefix, latestKey, runOfGarbageKey } from '../landing/keys.ts';
 import { readLatest, readNodeManifest, readPart } from '../landing/manifest.ts';
 import { shardOf, slotOf } from '../nodes/layout.ts';
-import { runOf } from '../nodes/plan.ts';
+import { type Plan, runOf } from '../nodes/plan.ts';
 import type { NodeRecord, ShardKey, ShardRecord } from '../nodes/store.ts';
 import { wasRemoved } from '../partitions/diff.ts';
 import { landedKeys, type PartitionRecord } from '../partitions/store.ts';
@@ -97,7 +97,7 @@ class Collector {
         return this.#unlessLater({ ...garbage, keys }, undefined, changedIn, () => this.delete(keys));
       }
       case 'layout':
-        return this.#layout(garbage.node, garbage.layout, garbage.shards);
+        return this.#layout(garbage);
       case 'node': {
         const { named, changedIn } = await this.#isNamed(garbage);
         if (named) return;
@@ -206,25 +206,29 @@ class Collector {
     return { keys: keys.filter((key) => !named.has(key)), changedIn: latest?.latest.run ?? 0 };
   }
 
-  async #layout(id: string, layout: string, shards: number): Promise<void> {
+  async #layout({ node: id, layout, shards, plan }: Garbage & { kind: 'layout' }): Promise<void> {
     const node = await this.#deps.nodes.get(this.#pipeline, id);
     if (node?.layout.id === layout) return;
     for (let shard = 0; shard < shards; shard++) {
       const key: ShardKey = { pipeline: this.#pipeline, node: id, layout, shard };
-      await this.#strays(key);
+      await this.#strays(key, plan);
       await this.#deps.partitions.removeShard(key);
     }
     await this.#deps.nodes.removeLayout(this.#pipeline, id, layout);
   }
 
-  /** What a planner wrote to a layout that another one replaced meanwhile: no copy of it was made. */
-  async #strays(key: ShardKey): Promise<void> {
+  /**
+   * What a planner wrote to a layout that another one replaced meanwhile: no copy of it was made.
+   *
+   * @param plan the node's plan when the layout was replaced: it may have gone on there, and have completed shards
+   */
+  async #strays(key: ShardKey, plan: Plan | undefined): Promise<void> {
     const carried = (await this.#deps.nodes.shard(key))?.carried;
     const strays: PartitionRecord[] = [];
     for await (const item of this.#deps.partitions.all(key)) {
-      if (carried === undefined || item.plan > carried) strays.push(item);
+      if (carried === undefined || item.plan > carried || item.plan === plan) strays.push(item);
     }
-    const context = { carried, keepsProgress: () => false };
+    const context = { carried: undefined, keepsProgress: () => false };
     const objects = this.#keeps ? [] : await orphansOfMarks(key, strays, context, this.#deps);
     for (const garbage of [...childNodes(key, strays, this.#keeps), ...objects]) await this.#carryOut(garbage);
   }

@@ -14,9 +14,10 @@ const COPY_BATCH = 500;
  */
 export async function replaceLayout(task: NodeTask, present: Layout, layout: Layout, deps: RefreshDeps): Promise<void> {
   const { pipeline, id: node, run } = task;
+  const plan = task.node?.plan;
   await writeGarbage(deps.objects, pipeline.name, run, [
     { kind: 'layout', node, layout: layout.id, shards: layout.shards },
-    { kind: 'layout', node, layout: present.id, shards: present.shards },
+    { kind: 'layout', node, layout: present.id, shards: present.shards, ...(plan ? { plan } : {}) },
     { kind: 'manifests', node, keys: [...task.shards.values()].flatMap(({ part }) => (part ? [part] : [])) },
   ]);
   if (layout.from) await copyItems(task, present, layout, deps);

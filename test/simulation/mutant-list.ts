@@ -277,7 +277,14 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'nodes and objects of a replaced layout forgotten',
     leaks: true,
     file: 'refresh/collect.ts',
-    line: 'await this.#strays(key);',
+    line: 'await this.#strays(key, plan);',
+    becomes: '',
+  },
+  {
+    name: 'shard of a replaced layout that was completed there forgotten',
+    leaks: true,
+    file: 'refresh/collect.ts',
+    line: ' || item.plan === plan',
     becomes: '',
   },
 ];
