@@ -120,12 +120,6 @@ export const MUTANTS: readonly Mutant[] = [
     becomes: "if (item.gone) return 'delete';",
   },
   {
-    name: 'shard agrees though a slower planner has taken it since',
-    file: 'nodes/store.ts',
-    line: "...(agrees ? [equals('digest', agreed)] : [])",
-    becomes: '',
-  },
-  {
     name: 'a mark brings back what was deleted',
     file: 'partitions/store.ts',
     line: "marked, [atMost('plan', plan)]);",
@@ -192,13 +186,6 @@ export const MUTANTS: readonly Mutant[] = [
     becomes: 'if (false)',
   },
   {
-    name: 'read for a plan that is not the node’s any more',
-    leaks: true,
-    file: 'refresh/read-group.ts',
-    line: 'if (reader?.plan !== plan) {',
-    becomes: 'if (!reader) {',
-  },
-  {
     name: 'record due again that has landed meanwhile',
     file: 'partitions/store.ts',
     line: "[atMost('plan', plan), asRead]",
@@ -223,12 +210,6 @@ export const MUTANTS: readonly Mutant[] = [
     becomes: '&& item.landed?.run !== task.run;',
   },
   {
-    name: 'mark that was not carried out counts as if it were',
-    file: 'partitions/diff.ts',
-    line: '(item.gone === true && item.plan === carried)',
-    becomes: 'item.gone === true',
-  },
-  {
     name: 'dropped by age only once',
     file: 'refresh/plan-feed.ts',
     line: 'if (wasRemoved(item, shard.carried)) return true;',
@@ -241,24 +222,11 @@ export const MUTANTS: readonly Mutant[] = [
     becomes: 'const lacks = open || !entry;',
   },
   {
-    name: 'segment after a checkpoint that a newer plan has not seen',
-    leaks: true,
-    file: 'refresh/read-group.ts',
-    line: 'if (!saved || !(await this.#isPlanned()))',
-    becomes: 'if (!saved)',
-  },
-  {
     name: 'given up without a word of what its reads left',
     leaks: true,
     file: 'operations/control.ts',
     line: 'await writeGarbage(deps.objects, pipeline, run, await orphansOfMarks(key, [item], GIVEN_UP, deps));',
     becomes: '',
-  },
-  {
-    name: 'given up although it had landed',
-    file: 'operations/control.ts',
-    line: 'set: item.landed ? {} : { givenUp: true },',
-    becomes: 'set: { givenUp: true },',
   },
   {
     name: 'long read gone on with in another plan without a fingerprint',
