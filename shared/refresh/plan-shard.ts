@@ -223,9 +223,13 @@ export class ShardWriter {
     return messages;
   }
 
-  /** A name that comes back must not meet what its predecessor left: its id is this plan's. */
+  /**
+   * A name that comes back must not meet what its predecessor left, so its id is this run's. Not this plan's: two planners of one
+   * run, of which one cannot see what the other wrote to a layout that it replaced, give a child one id all the same. A job may be
+   * made anew within a run.
+   */
   #ownIdOf({ kind, name }: ListingChild): string {
-    return idOf(this.#key.node, kind, name, this.#plan);
+    return idOf(this.#key.node, kind, name, kind === 'job' ? this.#plan : String(this.#task.run));
   }
 
   /** What becomes of the jobs among the children. */

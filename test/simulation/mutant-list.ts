@@ -176,7 +176,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'child node named by its name alone',
     file: 'refresh/plan-shard.ts',
-    line: 'return idOf(this.#key.node, kind, name, this.#plan);',
+    line: "return idOf(this.#key.node, kind, name, kind === 'job' ? this.#plan : String(this.#task.run));",
     becomes: 'return idOf(this.#key.node, kind, name);',
   },
   {
