@@ -248,11 +248,4 @@ export const MUTANTS: readonly Mutant[] = [
     line: 'await this.#strays(key, plan);',
     becomes: '',
   },
-  {
-    name: 'shard of a replaced layout that was completed there forgotten',
-    leaks: true,
-    file: 'refresh/collect.ts',
-    line: ' || item.plan === plan',
-    becomes: '',
-  },
 ];
