@@ -51,6 +51,8 @@ export async function planShard(
   if (!shard) return false;
   const agrees = agreed !== undefined;
   const items = await itemsOf(key, agrees, deps);
+  // What a newer plan wrote is not to be compared with what this one listed: deleted as it was read, it would be gone.
+  if (items.values().some((item) => item.plan > plan)) throw new PlanSupersededError();
   const { pipeline, run } = task;
   const diff = diffShard(items, listed, {
     carried: shard.carried,

@@ -264,16 +264,22 @@ class Upload {
     const running = new Set<Promise<void>>();
     const lanes = new Map<string, Promise<void>>();
     let failure: { readonly error: unknown } | undefined;
+    // Told once it is so: a process that slept, or a clock that was set, may find time again, and what was left out stays out.
+    let isCut = false;
+    const isOver = () => {
+      isCut ||= this.#isOutOfTime();
+      return isCut || failure !== undefined;
+    };
     let number = 0;
     for await (const change of this.#steps()) {
       const at = number++;
       if (this.#progress.isDone(at)) continue;
-      if (failure || this.#isOutOfTime()) break;
+      if (isOver()) break;
       const lane = 'feed' in change && change.feed ? JSON.stringify(change.feed) : undefined;
       const ahead = (lane === undefined ? undefined : lanes.get(lane)) ?? Promise.resolve();
       const work = ahead
         .then(async () => {
-          if (!failure && !this.#isOutOfTime()) await this.#change(at, change, session);
+          if (!isOver()) await this.#change(at, change, session);
         })
         .catch((error: unknown) => {
           failure ??= { error };
@@ -286,7 +292,7 @@ class Upload {
     }
     await Promise.all(running);
     if (failure) throw failure.error;
-    return !this.#isOutOfTime();
+    return !isOver();
   }
 
   #steps(): AsyncIterable<UploadChange> {
