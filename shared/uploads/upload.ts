@@ -216,11 +216,14 @@ class Upload {
     }
   }
 
-  /** From here on the transition must be finished: a newer one would not remove what only this one brings. */
+  /**
+   * From here on the transition must be finished: a newer one would not remove what only this one brings. Whoever was taken over
+   * while it slept is told so here, before it writes anything.
+   */
   async #touch(): Promise<void> {
     const { target } = this.#progress.record;
-    if (this.#sink.atomic || !target || target.touched) return;
-    await this.#progress.keep({ target: { ...target, touched: true } });
+    if (this.#sink.atomic || !target) return;
+    await this.#progress.keep(target.touched ? {} : { target: { ...target, touched: true } });
   }
 
   /** What can be tried again goes on with what was begun, and so does what nobody can tell whether it is in. */
