@@ -150,12 +150,6 @@ export const MUTANTS: readonly Mutant[] = [
     becomes: 'if (false)',
   },
   {
-    name: 'grace from before the swap',
-    file: 'refresh/publish.ts',
-    line: '{ publishedAt: nowMs(deps) });',
-    becomes: '{ publishedAt: latest.publishedAt });',
-  },
-  {
     name: 'generation replaced before it has landed',
     file: 'refresh/feed-view.ts',
     line: 'length: Math.max(0, to - from)',
