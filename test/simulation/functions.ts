@@ -6,26 +6,15 @@ import { JobStore } from '../../shared/jobs/store.ts';
 import { NodeStore } from '../../shared/nodes/store.ts';
 import { PartitionStore } from '../../shared/partitions/store.ts';
 import { settleBatch } from '../../shared/queue/batch.ts';
-import {
-  parseFinishRefresh,
-  parseListObjects,
-  parsePollJob,
-  parseReadBytes,
-  parseStreamUpload,
-  type StartRefreshRequest,
-} from '../../shared/queue/messages.ts';
+import type { StartRefreshRequest } from '../../shared/queue/messages.ts';
 import type { QueueName } from '../../shared/queue/queue.ts';
-import type { Delivery, RefreshDeps } from '../../shared/refresh/deps.ts';
+import type { RefreshDeps } from '../../shared/refresh/deps.ts';
 import { endRun } from '../../shared/refresh/failure.ts';
 import { RunStore } from '../../shared/runs/store.ts';
-import { finishRefresh } from '../../shared/steps/finish-refresh.ts';
-import { listObjects } from '../../shared/steps/list-objects.ts';
-import { pollJob } from '../../shared/steps/poll-job.ts';
-import { readBytes } from '../../shared/steps/read-bytes.ts';
 import { startRefresh } from '../../shared/steps/start-refresh.ts';
-import { streamUpload } from '../../shared/steps/stream-upload.ts';
 import { sweep } from '../../shared/steps/sweep.ts';
 import { SinkStore } from '../../shared/uploads/store.ts';
+import { STEPS } from '../support/steps.ts';
 import type { Faults } from './faults.ts';
 import type { SimulatedObjects } from './objects.ts';
 import type { SimulatedQueues } from './queues.ts';
@@ -39,14 +28,6 @@ const ACTIVE = { pk: PIPELINE, sk: 'ACTIVE' };
 const SWEEP_EVERY_MS = 300_000;
 /** A stream may take so many ticks until it ends. */
 const LOST_TURNS_MAX = 200;
-
-const STEPS: Readonly<Record<QueueName, (body: unknown, delivery: Delivery, deps: RefreshDeps) => Promise<void>>> = {
-  'list-objects': (body, delivery, deps) => listObjects(parseListObjects(body), delivery, deps),
-  'poll-job': (body, delivery, deps) => pollJob(parsePollJob(body), delivery, deps),
-  'stream-upload': (body, delivery, deps) => streamUpload(parseStreamUpload(body), delivery, deps),
-  'read-bytes': (body, delivery, deps) => readBytes(parseReadBytes(body), delivery, deps),
-  'finish-refresh': (body, _delivery, deps) => finishRefresh(parseFinishRefresh(body), deps),
-};
 
 /** What the functions of a history run on. */
 export interface Platform {

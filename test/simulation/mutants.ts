@@ -126,7 +126,7 @@ function keep({ name, kind }: Mutant, seed: number): Promise<void> {
 async function inCopy<T>(mutant: Mutant, work: (script: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'landfall-mutant-'));
   try {
-    for (const part of ['shared', 'test/simulation', 'package.json'])
+    for (const part of ['shared', 'test/simulation', 'test/support', 'package.json'])
       await cp(join(ROOT, part), join(folder, part), { recursive: true });
     await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
     await apply(mutant, folder);

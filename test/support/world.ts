@@ -25,27 +25,15 @@ import { type PartitionRecord, PartitionStore } from '../../shared/partitions/st
 import { catalogOf } from '../../shared/pipelines/catalog.ts';
 import { definePipeline, type Pipeline, type PipelineOptions } from '../../shared/pipelines/define.ts';
 import { settleBatch } from '../../shared/queue/batch.ts';
-import {
-  parseFinishRefresh,
-  parseListObjects,
-  parsePollJob,
-  parseReadBytes,
-  parseStreamUpload,
-  type StartRefreshRequest,
-} from '../../shared/queue/messages.ts';
+import type { StartRefreshRequest } from '../../shared/queue/messages.ts';
 import { meteredQueues } from '../../shared/queue/metered.ts';
 import { type OutgoingMessage, QUEUE_NAMES, type QueueName, type ReceivedMessage } from '../../shared/queue/queue.ts';
 import { sqliteQueues } from '../../shared/queue/sqlite.ts';
-import type { Delivery, RefreshDeps } from '../../shared/refresh/deps.ts';
+import type { RefreshDeps } from '../../shared/refresh/deps.ts';
 import { SIZES, type Sizes } from '../../shared/refresh/sizes.ts';
 import { isFinal, type RunRecord, RunStore } from '../../shared/runs/store.ts';
 import { SqliteDatabase } from '../../shared/sqlite/database.ts';
-import { finishRefresh } from '../../shared/steps/finish-refresh.ts';
-import { listObjects } from '../../shared/steps/list-objects.ts';
-import { pollJob } from '../../shared/steps/poll-job.ts';
-import { readBytes } from '../../shared/steps/read-bytes.ts';
 import { type StartRefreshAnswer, startRefresh } from '../../shared/steps/start-refresh.ts';
-import { streamUpload } from '../../shared/steps/stream-upload.ts';
 import { type SweptPipeline, sweep } from '../../shared/steps/sweep.ts';
 import { meteredTables } from '../../shared/tables/metered.ts';
 import { sqliteTables } from '../../shared/tables/sqlite.ts';
@@ -55,6 +43,7 @@ import { FakeClock } from './fake-clock.ts';
 import { type FaultRule, isCommit, type PortCall, Process } from './faults.ts';
 import { MemoryObjects } from './memory-objects.ts';
 import { namesOf, type Path, pathOf, ScriptedSource } from './scripted-source.ts';
+import { STEPS } from './steps.ts';
 
 export const PIPELINE = 'p';
 /** The functions' time, as deployed. */
@@ -340,13 +329,6 @@ export class World {
   ): Promise<'done' | 'again' | 'killed'> {
     const deps = this.deps(process);
     const { deadline, end } = this.deadline();
-    const steps: Record<QueueName, (body: unknown, delivery: Delivery) => Promise<void>> = {
-      'list-objects': (body, delivery) => listObjects(parseListObjects(body), delivery, deps),
-      'stream-upload': (body, delivery) => streamUpload(parseStreamUpload(body), delivery, deps),
-      'poll-job': (body, delivery) => pollJob(parsePollJob(body), delivery, deps),
-      'read-bytes': (body, delivery) => readBytes(parseReadBytes(body), delivery, deps),
-      'finish-refresh': (body) => finishRefresh(parseFinishRefresh(body), deps),
-    };
     this.handled.push(queue);
     this.#working = process;
     const records = messages.map((message) => ({
@@ -354,7 +336,7 @@ export class World {
       attributes: { ApproximateReceiveCount: String(message.receiveCount) },
     }));
     const inbox = { queue, queues: process.queues(this.queues), log: deps.log, redactor: this.redactor };
-    const answer = settleBatch(records, inbox, (body, message) => steps[queue](body, { ...message, deadline }));
+    const answer = settleBatch(records, inbox, (body, message) => STEPS[queue](body, { ...message, deadline }, deps));
     // A function that outlives its time is cut off.
     const stay = this.time.alarm(this.time.nowMs + this.functionMs, () => process.kill());
     const settled = await Promise.race([answer, process.death]);
